@@ -1,0 +1,64 @@
+// Labels, annotations and object names that operator, edge agent, command line and tests share. Not here: the resource schema.
+
+export const GROUP = "wscluster.io";
+export const VERSION = "v1alpha1";
+export const API_VERSION = `${GROUP}/${VERSION}`;
+export const KIND = "WebSocketCluster";
+export const PLURAL = "websocketclusters";
+
+export const LABELS = {
+  /** Name of the WebSocketCluster, on every object that belongs to it. */
+  cluster: `${GROUP}/cluster`,
+  /** `server`, `edge` or `redis`. */
+  component: `${GROUP}/component`,
+  /** Hash of the pod template: one ReplicaSet each. */
+  revision: `${GROUP}/revision`,
+  /** `attached`: counted by its ReplicaSet; `draining`: detached and on its way out. */
+  set: `${GROUP}/set`,
+  /** `active` | `preview` | `none`: who may send new connections here. */
+  traffic: `${GROUP}/traffic`,
+} as const;
+
+export const ANNOTATIONS = {
+  /** Facts on a ReplicaSet that cannot be derived; written before the act they announce. */
+  role: `${GROUP}/role`,
+  color: `${GROUP}/color`,
+  attempt: `${GROUP}/attempt`,
+  step: `${GROUP}/step`,
+  /** RFC 3339, by the API server's clock. */
+  startedAt: `${GROUP}/started-at`,
+  switchedAt: `${GROUP}/switched-at`,
+  movedAt: `${GROUP}/moved-at`,
+  rendererVersion: `${GROUP}/renderer-version`,
+  template: `${GROUP}/template`,
+  image: `${GROUP}/image`,
+  /** Hash of the last applied intent, so that a removed field is noticed. */
+  appliedHash: `${GROUP}/applied-hash`,
+  /** On the WebSocketCluster: fencing epoch and the installation that holds it. */
+  epoch: `${GROUP}/operator-epoch`,
+  installation: `${GROUP}/operator-installation`,
+} as const;
+
+/** Names of the children of cluster `name`; at most 63 characters because `name` has at most 40. */
+export const childNames = (name: string) => ({
+  /** Service in front of the edge: where clients connect. */
+  service: name,
+  /** Headless Service over all server pods. */
+  servers: `${name}-servers`,
+  preview: `${name}-preview`,
+  edge: `${name}-edge`,
+  /** ConfigMap with the edge's instructions. */
+  edgeInstructions: `${name}-edge`,
+  /** ConfigMap with haproxy.cfg. */
+  edgeConfig: `${name}-edge-config`,
+  /** ConfigMap with the servers' live configuration. */
+  config: `${name}-config`,
+  /** Secret with the admin and ticket keys. */
+  keys: `${name}-keys`,
+  serverAccount: `${name}-server`,
+  edgeAccount: `${name}-edge`,
+  drainingBudget: `${name}-draining`,
+});
+
+/** Ports inside the pods unless the spec says otherwise. */
+export const PORTS = { server: 8080, serverAdmin: 8081, edge: 8000, edgeAdmin: 8001 } as const;

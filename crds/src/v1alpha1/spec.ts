@@ -1,0 +1,231 @@
+// The WebSocketCluster: the one source of its types, CRD schema, validation and reference.
+// Rules of the house: integers with the unit in the name, every field described and bounded, no unions (a mode and optional
+// members with CEL instead), defaults only where a later change of them rolls nothing. Not here: CRD rendering (gen/).
+
+import { z } from "zod";
+
+/** How a change of a field reaches running pods; `plan` prints it. */
+export type Rolls = "servers" | "edge" | "live";
+
+const text = (max: number) => z.string().min(1).max(max);
+const whole = (min: number, max: number) => z.int().min(min).max(max);
+const quantity = z
+  .string()
+  .max(32)
+  .regex(/^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$/);
+const image = text(512).describe("Container image with tag or digest.");
+
+const resources = z
+  .strictObject({
+    requests: z.record(text(63), quantity).optional().describe("Requested amounts, by resource."),
+    limits: z.record(text(63), quantity).optional().describe("Limits, by resource."),
+  })
+  .describe("Compute resources of the container.");
+
+const envVar = z
+  .strictObject({
+    name: text(128)
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+      .describe("Name of the variable. Names that begin with WSC_ are the operator's."),
+    value: z.string().max(4096).optional().describe("Value."),
+  })
+  .meta({
+    "x-kubernetes-validations": [
+      {
+        rule: "!self.name.startsWith('WSC_')",
+        message: "`name` must not begin with WSC_: those variables are set by the operator",
+      },
+    ],
+  });
+
+export const serverSpec = z
+  .strictObject({
+    image,
+    imagePullPolicy: z
+      .enum(["Always", "IfNotPresent", "Never"])
+      .optional()
+      .describe("When the kubelet pulls the image. Defaults to IfNotPresent."),
+    port: whole(1024, 65535).optional().describe("Port for clients. Defaults to 8080."),
+    adminPort: whole(1024, 65535)
+      .optional()
+      .describe("Port for probes, metrics and the pod contract. Defaults to 8081."),
+    path: z
+      .string()
+      .max(128)
+      .regex(/^\/[A-Za-z0-9/_.-]*$/)
+      .optional()
+      .describe("URL path of the WebSocket endpoint. Defaults to /ws."),
+    env: z
+      .array(envVar)
+      .max(64)
+      .optional()
+      .describe("Environment of the server container.")
+      .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] }),
+    resources: resources.optional(),
+    terminationGracePeriodSeconds: whole(10, 86_400)
+      .optional()
+      .describe("Time that a pod has to move its clients when it is deleted from outside. Defaults to 300."),
+  })
+  .meta({
+    "x-kubernetes-validations": [
+      {
+        rule: "(has(self.port) ? self.port : 8080) != (has(self.adminPort) ? self.adminPort : 8081)",
+        message: "`port` and `adminPort` must differ",
+      },
+    ],
+  });
+
+export const redisSpec = z
+  .strictObject({
+    url: z
+      .string()
+      .max(512)
+      .regex(/^rediss?:\/\/.+$/)
+      .optional()
+      .describe("redis:// or rediss:// URL without a password; use `urlSecretRef` for one with a password."),
+    urlSecretRef: z
+      .strictObject({
+        name: text(253).describe("Name of the Secret."),
+        key: text(253).describe("Key whose value is the URL."),
+      })
+      .optional()
+      .describe("Secret that holds the URL."),
+    keyPrefix: z
+      .string()
+      .max(64)
+      .regex(/^[A-Za-z0-9_.-]+$/)
+      .optional()
+      .describe("Prefix of every key. Defaults to NAMESPACE.NAME of the cluster."),
+  })
+  .meta({
+    "x-kubernetes-validations": [
+      {
+        rule: "has(self.url) != has(self.urlSecretRef)",
+        message: "exactly one of `url` and `urlSecretRef` must be set",
+      },
+    ],
+  });
+
+export const rolloutSpec = z.strictObject({
+  retainSeconds: whole(0, 86_400)
+    .optional()
+    .describe(
+      "How long the old set stays warm after the last connection moved, for an instant way back. Defaults to 300.",
+    ),
+  progressDeadlineSeconds: whole(30, 86_400)
+    .optional()
+    .describe(
+      "Longest time without progress (connections left not falling, pods not becoming ready) before the rollout is aborted. Defaults to 600.",
+    ),
+  revisionHistoryLimit: whole(1, 20).optional().describe("Old revisions kept at zero replicas. Defaults to 5."),
+  abortedAttempt: z
+    .string()
+    .max(80)
+    .optional()
+    .describe("Attempt (REVISION/N) to abort. A name that is not the running attempt does nothing and says so."),
+});
+
+export const webSocketClusterSpec = z
+  .strictObject({
+    replicas: whole(0, 2000).default(2).describe("Pods of the set that takes new connections."),
+    server: serverSpec.describe("The server pods. A change here makes a new revision: a blue-green rollout."),
+    redis: redisSpec.describe("Redis or Valkey that holds streams, sessions and receipts."),
+    config: z
+      .strictObject({
+        connections: z
+          .strictObject({
+            maxPerPod: whole(1, 100_000).optional().describe("Most connections a pod takes. Defaults to 9000."),
+            sessionTtlSeconds: whole(10, 3_600)
+              .optional()
+              .describe("How long a session can be resumed after its pod was last alive. Defaults to 120."),
+            heartbeatSeconds: whole(5, 120)
+              .optional()
+              .describe("Ping interval where no traffic flows. Defaults to 20."),
+          })
+          .optional()
+          .describe("Limits and times of connections."),
+        history: z
+          .strictObject({
+            maxLength: whole(10, 1_000_000).optional().describe("Messages kept per channel. Defaults to 1000."),
+            ttlSeconds: whole(150, 604_800)
+              .optional()
+              .describe("Seconds that a channel's messages are kept after the last one. Defaults to 300."),
+          })
+          .optional()
+          .describe("History of channels."),
+      })
+      .optional()
+      .describe("Live configuration: reaches running pods without a restart."),
+    auth: z
+      .strictObject({
+        anonymous: z.boolean().optional().describe("Accept clients without a token. Defaults to false."),
+        jwtSecretRef: z
+          .strictObject({
+            name: text(253).describe("Name of the Secret."),
+            key: text(253).describe("Key whose value is the HS256 secret."),
+          })
+          .optional()
+          .describe("Secret that signs client tokens."),
+        allowedOrigins: z
+          .array(text(253))
+          .max(64)
+          .optional()
+          .describe("Origins that browsers may connect from; absent = any.")
+          .meta({ "x-kubernetes-list-type": "set" }),
+      })
+      .optional()
+      .describe("Who may connect."),
+    edge: z
+      .strictObject({
+        enabled: z
+          .boolean()
+          .optional()
+          .describe(
+            "Run HAProxy in front of the servers. Defaults to true. False leaves a Service for your own ingress; named moves then need an ingress that honours ?pod=KEY.",
+          ),
+        replicas: whole(1, 100).optional().describe("Edge pods. Defaults to 2."),
+        image: image.optional().describe("Image of the proxy. Defaults to the operator's `--edge-image`."),
+        agentImage: image
+          .optional()
+          .describe("Image of the agent; pinned at creation, so that an operator upgrade touches no edge pod."),
+        resources: resources.optional(),
+        maxConnections: whole(10, 1_000_000)
+          .optional()
+          .describe("Most client connections of an edge pod; two files each. Defaults to 9000."),
+        service: z
+          .strictObject({
+            type: z
+              .enum(["ClusterIP", "NodePort", "LoadBalancer"])
+              .optional()
+              .describe("Type of the Service for clients. Defaults to ClusterIP."),
+            port: whole(1, 65535).optional().describe("Port of the Service. Defaults to 80."),
+            annotations: z.record(text(253), z.string().max(4096)).optional().describe("Annotations of the Service."),
+          })
+          .optional()
+          .describe("The Service that clients connect to."),
+      })
+      .optional()
+      .describe("The proxy through which every socket goes."),
+    rollout: rolloutSpec.optional().describe("How a new revision replaces the old one."),
+    moves: z
+      .strictObject({
+        maxPerSecond: whole(1, 100_000)
+          .optional()
+          .describe("Most connections moved per second, over the whole fleet. Defaults to 200."),
+        paused: z.boolean().optional().describe("Stops every voluntary move."),
+      })
+      .optional()
+      .describe("Pace of all moves."),
+    paused: z.boolean().optional().describe("Stops all reconciliation of this cluster; the fleet goes on serving."),
+  })
+  .meta({
+    "x-kubernetes-validations": [
+      {
+        rule: "!has(self.config) || !has(self.config.history) || !has(self.config.history.ttlSeconds) || self.config.history.ttlSeconds >= (has(self.config.connections) && has(self.config.connections.sessionTtlSeconds) ? self.config.connections.sessionTtlSeconds : 120) + 30",
+        message:
+          "`config.history.ttlSeconds` must be at least `config.connections.sessionTtlSeconds` + 30, or a session could resume into expired history",
+      },
+    ],
+  });
+
+export type WebSocketClusterSpec = z.infer<typeof webSocketClusterSpec>;

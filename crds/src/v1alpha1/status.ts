@@ -1,0 +1,103 @@
+// Status of a WebSocketCluster: a report that can be rebuilt; nothing reads it back to decide.
+
+import { z } from "zod";
+
+const count = (what: string) => z.int().min(0).max(2_147_483_647).describe(what);
+
+export const condition = z.strictObject({
+  type: z.string().max(64).describe("Kind of condition."),
+  status: z.enum(["True", "False", "Unknown"]).describe("Whether it holds."),
+  reason: z.string().min(1).max(64).describe("Why, as one CamelCase word; each is documented."),
+  message: z.string().max(2048).describe("Why, for people."),
+  lastTransitionTime: z.string().max(64).describe("When `status` last changed.").meta({ format: "date-time" }),
+  observedGeneration: z
+    .int()
+    .min(0)
+    .max(9_007_199_254_740_991)
+    .optional()
+    .describe("Generation of the spec that this speaks of."),
+});
+
+export const setStatus = z.strictObject({
+  revision: z.string().max(63).describe("Hash of the pod template."),
+  color: z.string().max(16).describe("blue or green: a name for people."),
+  role: z.string().max(16).describe("stable, candidate, superseded or retired."),
+  image: z.string().max(512).describe("Server image."),
+  replicas: count("Pods."),
+  ready: count("Ready pods."),
+  connections: count("Connections on its pods.").optional(),
+});
+
+export const rolloutStatus = z.strictObject({
+  attempt: z.string().max(80).describe("REVISION/N: names this attempt in approve and abort."),
+  phase: z.string().max(32).describe("Step in words, for display."),
+  from: z.string().max(63).describe("Revision that is left."),
+  to: z.string().max(63).describe("Revision that takes over."),
+  startedAt: z.string().max(64).describe("Start."),
+  connectionsLeft: count("Connections still on the old set."),
+  percentMoved: z.int().min(0).max(100).describe("Part that has left the old set."),
+  moved: count("Moved without a break."),
+  resumed: count("Came back by an ordinary resume."),
+  cut: count("Closed because they could not or did not move."),
+  unknown: count("Fate not known yet."),
+  etaSeconds: z
+    .int()
+    .min(0)
+    .max(2_147_483_647)
+    .optional()
+    .describe("Seconds until the last one has moved, at the present pace."),
+  limitedBy: z.string().max(64).optional().describe("What holds the pace down."),
+  waiting: z
+    .strictObject({
+      reason: z.string().max(64).describe("What is waited for."),
+      message: z.string().max(1024).describe("The same for people, with the numbers."),
+      since: z.string().max(64).describe("Since when."),
+      deadline: z.string().max(64).optional().describe("Until when."),
+      then: z.string().max(256).optional().describe("What happens at the deadline."),
+      unblock: z.string().max(256).optional().describe("Who or what can end the wait."),
+    })
+    .optional()
+    .describe("What the rollout waits for."),
+});
+
+export const webSocketClusterStatus = z.strictObject({
+  observedGeneration: z
+    .int()
+    .min(0)
+    .max(9_007_199_254_740_991)
+    .optional()
+    .describe("Generation of the spec that was last acted on."),
+  conditions: z
+    .array(condition)
+    .max(16)
+    .optional()
+    .describe("Conditions.")
+    .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] }),
+  replicas: count("Server pods.").optional(),
+  ready: z
+    .string()
+    .max(16)
+    .optional()
+    .describe("Ready and wanted pods of the set that takes new connections, as in 3/3."),
+  active: z.string().max(96).optional().describe("Set that takes new connections: color and image tag."),
+  candidate: z.string().max(96).optional().describe("Set that is taking over."),
+  connections: count("Connections of the fleet, rounded while nothing moves.").optional(),
+  moving: z.string().max(64).optional().describe("Progress of the running move, as in 320/500."),
+  selector: z.string().max(512).optional().describe("Label selector of all server pods, for the scale subresource."),
+  sets: z
+    .array(setStatus)
+    .max(16)
+    .optional()
+    .describe("Sets of server pods.")
+    .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["revision"] }),
+  edge: z
+    .strictObject({ replicas: count("Edge pods."), ready: count("Ready edge pods.") })
+    .optional()
+    .describe("The edge."),
+  rollout: rolloutStatus.optional().describe("The running or last rollout."),
+});
+
+export type WebSocketClusterStatus = z.infer<typeof webSocketClusterStatus>;
+export type Condition = z.infer<typeof condition>;
+export type SetStatus = z.infer<typeof setStatus>;
+export type RolloutStatus = z.infer<typeof rolloutStatus>;

@@ -1,0 +1,173 @@
+// Every frame of `wscluster.v1.json`, by direction. Not here: parsing (decode.ts), numbers (limits.ts), codes (close-codes.ts).
+//
+// A durable thing is a stream (name, epoch, offset): epoch = one life of a stream, offsets start at 1 and go on across lives.
+// Nothing is numbered per connection, so a `pub` frame is the same bytes for every subscriber of a pod.
+
+import type { WireErrorName } from "./error-codes.ts";
+
+/** Where a subscriber stands in one stream: everything up to and including `offset` was given to the application. */
+export type Position = { readonly epoch: string; readonly offset: number };
+
+/** What the client can do; unknown names are ignored. */
+export type Capability = "migrate" | "resume" | "batch";
+
+/** A publisher's identity: sequence numbers count per (stream, producer, generation) from 1 without gaps. */
+export type Producer = { readonly id: string; readonly gen: number };
+
+export type SubscribeRequest = {
+  readonly c: string;
+  /** Continue after this position; without it the subscription starts at the top. */
+  readonly from?: Position;
+};
+
+// ---- client to server -------------------------------------------------------------------------------------------------
+
+export type HelloFrame = {
+  readonly t: "hello";
+  /** Signed token; absent for anonymous users. */
+  readonly token?: string;
+  /** Name asked for by an anonymous user. */
+  readonly user?: string;
+  readonly device?: string;
+  readonly producer: Producer;
+  readonly caps: readonly Capability[];
+  readonly resume?: {
+    readonly session: string;
+    readonly secret: string;
+    /** Position of each subscription, [channel, epoch, offset]. A channel of the session that is missing here starts at the top. */
+    readonly pos: readonly (readonly [string, string, number])[];
+  };
+  /** With `resume`: this socket is the second one of a move; prepare only, `commit` follows. Also sent on a plain resume after a failed move, so that it is counted. */
+  readonly ticket?: string;
+  /** True: two-phase move. False or absent: take the session over at once. */
+  readonly prepare?: boolean;
+  /** Subscriptions in the same flight. */
+  readonly sub?: readonly SubscribeRequest[];
+};
+
+export type ClientFrame =
+  | HelloFrame
+  | ({ readonly t: "sub"; readonly i: number } & SubscribeRequest)
+  | { readonly t: "unsub"; readonly i: number; readonly c: string }
+  /** `s` = the producer's sequence number in this stream. */
+  | { readonly t: "pub"; readonly i: number; readonly c: string; readonly s: number; readonly d: unknown }
+  | { readonly t: "pub.ephemeral"; readonly c: string; readonly d: unknown }
+  /** Page of history after `from` (exclusive), at most `n`. */
+  | { readonly t: "fetch"; readonly i: number; readonly c: string; readonly from: Position; readonly n: number }
+  /** Ends the preparation on the new socket: from here on the session lives there. */
+  | { readonly t: "commit"; readonly i: number }
+  /** On the old socket: the move could not be made; the client stays. */
+  | { readonly t: "migrate.fail"; readonly id: string; readonly why: string }
+  | { readonly t: "ping"; readonly i: number }
+  | { readonly t: "pong" };
+
+export type ClientFrameType = ClientFrame["t"];
+
+// ---- server to client -------------------------------------------------------------------------------------------------
+
+export type GapReason = "history-expired" | "stream-lost";
+
+export type SubscribedFrame = {
+  readonly t: "sub.ok";
+  /** Request id; 0 when the server restored it. */
+  readonly i: number;
+  readonly c: string;
+  readonly e: string;
+  /** The stream's top when the subscription began: frames up to it are replayed when `from` was given. */
+  readonly o: number;
+  /** The asked-for position could be continued without a hole. */
+  readonly recovered: boolean;
+};
+
+export type WelcomeFrame = {
+  readonly t: "welcome";
+  readonly session: string;
+  /** Only for a new session. */
+  readonly secret?: string;
+  /** Session generation: rises by one on each resume and each committed move. */
+  readonly g: number;
+  readonly user: string;
+  readonly tenant: string;
+  /** KEY of the pod that answers. */
+  readonly pod: string;
+  readonly resumed: boolean;
+  /** True in the first phase of a move: read-only until `commit.ok`. */
+  readonly prepared: boolean;
+  readonly ttlMs: number;
+  readonly heartbeatMs: number;
+  readonly maxPayloadBytes: number;
+};
+
+export type PublicationFrame = {
+  readonly t: "pub";
+  readonly c: string;
+  readonly o: number;
+  /** Present when the epoch changed with this message. */
+  readonly e?: string;
+  /** User that published. */
+  readonly p: string;
+  /** Microseconds since 1970 by the store's clock, never falling within a stream. */
+  readonly ts: number;
+  readonly d: unknown;
+};
+
+export type MigrateFrame = {
+  readonly t: "migrate";
+  readonly id: string;
+  /** KEY of the target pod: connect to the same URL with `?pod=KEY&ticket=TICKET`. */
+  readonly pod: string;
+  /** Another URL as the target; absent = same URL. */
+  readonly url?: string;
+  readonly ticket: string;
+  /** From receipt: later than this the source closes with 4201. */
+  readonly deadlineMs: number;
+  readonly reason: string;
+};
+
+export type ServerFrame =
+  | WelcomeFrame
+  | SubscribedFrame
+  | PublicationFrame
+  | { readonly t: "pub.ephemeral"; readonly c: string; readonly p: string; readonly d: unknown }
+  /** Answer to `pub`; `dup` = it was already stored, the position is that of the first time (0 when it is no longer known). */
+  | { readonly t: "pub.ok"; readonly i: number; readonly e: string; readonly o: number; readonly dup?: boolean }
+  | { readonly t: "unsub.ok"; readonly i: number; readonly c: string }
+  /** Messages `from`+1..`to` of the stream can no longer be had; delivery goes on after `to`. */
+  | {
+      readonly t: "gap";
+      readonly c: string;
+      readonly e: string;
+      readonly from: number;
+      readonly to: number;
+      readonly why: GapReason;
+    }
+  /** The store lost writes: what this client saw above `prev.offset` is not part of the stream any more. Goes on at `o` of epoch `e`. */
+  | { readonly t: "diverged"; readonly c: string; readonly e: string; readonly o: number; readonly prev: Position }
+  | {
+      readonly t: "page";
+      readonly i: number;
+      readonly c: string;
+      readonly e: string;
+      readonly items: readonly PublicationFrame[];
+      readonly more: boolean;
+    }
+  /** Every restored subscription has been sent up to its top: the client may `commit`. */
+  | { readonly t: "ready" }
+  | { readonly t: "commit.ok"; readonly i: number; readonly g: number }
+  | MigrateFrame
+  /** Use this window for the next reconnect whatever its cause. */
+  | { readonly t: "pace"; readonly minMs: number; readonly maxMs: number; readonly forMs: number }
+  | { readonly t: "ping" }
+  | { readonly t: "pong"; readonly i: number }
+  | {
+      readonly t: "err";
+      readonly i?: number;
+      readonly code: WireErrorName;
+      readonly message: string;
+      readonly afterMs?: number;
+      readonly last?: number;
+    }
+  /** Sent before a close by the server: the window to come back in. */
+  | { readonly t: "bye"; readonly code: number; readonly why: string; readonly minMs: number; readonly maxMs: number };
+
+export type ServerFrameType = ServerFrame["t"];

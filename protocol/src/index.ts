@@ -1,0 +1,9 @@
+// Public surface of @wscluster/protocol.
+export * from "./close-codes.ts";
+export * from "./contract.ts";
+export * from "./error-codes.ts";
+export * from "./frames.ts";
+export * from "./limits.ts";
+export * from "./metrics.ts";
+export * from "./pod.ts";
+export * from "./reconnect.ts";
