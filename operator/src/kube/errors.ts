@@ -34,6 +34,8 @@ export type KubeErrorDetails = {
   reason?: string;
   /** What the server asked us to wait. */
   retryAfterMs?: number;
+  /** An answer, not a failure of the exchange: the client must not repeat the request by itself. */
+  isFinal?: boolean;
   cause?: unknown;
 };
 
@@ -46,6 +48,7 @@ export class KubeError extends Error {
   readonly status: number | undefined;
   readonly reason: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly isFinal: boolean;
   readonly [brand] = true;
 
   constructor(code: KubeErrorCode, message: string, details: KubeErrorDetails = {}) {
@@ -54,6 +57,7 @@ export class KubeError extends Error {
     this.status = details.status;
     this.reason = details.reason;
     this.retryAfterMs = details.retryAfterMs;
+    this.isFinal = details.isFinal ?? false;
   }
 
   /** Whether the same request may succeed later. */

@@ -15,3 +15,22 @@ export {
   type KubeErrorCode,
   type KubeErrorDetails,
 } from "./errors.ts";
+export { accessFor, loadAccess, type AccessOptions, type ClusterAccess, type Credentials } from "./config.ts";
+export { Connection } from "./connection.ts";
+export { KubeClient, type KubeClientOptions } from "./client.ts";
+export { ObjectStore, type IndexFunction, type ObjectStoreOptions } from "./store.ts";
+export { Reflector, type ReflectorOptions } from "./reflector.ts";
+export { OwnWrites, type PendingWrite } from "./own-writes.ts";
+export { compareVersions, isAtLeast } from "./resource-version.ts";
+export { isSameQuantity, parseQuantity } from "./quantity.ts";
+export { differencesOf, isContained, type Difference } from "./contained.ts";
+export {
+  Applier,
+  APPLIED_HASH_ANNOTATION,
+  decideApply,
+  intentHash,
+  withAppliedHash,
+  type ApplierOptions,
+  type ApplyDecision,
+  type ApplyOutcome,
+} from "./apply.ts";

@@ -72,6 +72,8 @@ export type WatchOptions = {
   /** Silence longer than this ends the watch with a Timeout error. Must exceed the bookmark interval (about 60 s). */
   inactivityMs: number;
   signal: AbortSignal;
+  /** The server accepted the watch. */
+  onOpen?: () => void;
 };
 
 /** Errors of all methods: `KubeError`. */
