@@ -75,7 +75,10 @@ export type SubscribedFrame = {
   readonly e: string;
   /** The stream's top when the subscription began: frames up to it are replayed when `from` was given. */
   readonly o: number;
-  /** The asked-for position could be continued without a hole. */
+  /**
+   * The asked-for position could be continued without a hole. False: before any other frame of the channel a `gap` or a `diverged`
+   * tells from where it goes on. True without `from`.
+   */
   readonly recovered: boolean;
 };
 
@@ -102,7 +105,7 @@ export type PublicationFrame = {
   readonly t: "pub";
   readonly c: string;
   readonly o: number;
-  /** Present when the epoch changed with this message. */
+  /** Present on the first message of a life, live, replayed and in pages alike, so that the bytes are the same for everybody. */
   readonly e?: string;
   /** User that published. */
   readonly p: string;
@@ -141,12 +144,13 @@ export type ServerFrame =
       readonly to: number;
       readonly why: GapReason;
     }
-  /** The store lost writes: what this client saw above `prev.offset` is not part of the stream any more. Goes on at `o` of epoch `e`. */
+  /** The store lost writes: what this client saw above `prev.offset` is not part of the stream any more. The next publication is `o` + 1 of epoch `e`. */
   | { readonly t: "diverged"; readonly c: string; readonly e: string; readonly o: number; readonly prev: Position }
   | {
       readonly t: "page";
       readonly i: number;
       readonly c: string;
+      /** Epoch of the first item; of the stream when there is none. */
       readonly e: string;
       readonly items: readonly PublicationFrame[];
       readonly more: boolean;
