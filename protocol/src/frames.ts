@@ -135,7 +135,10 @@ export type ServerFrame =
   /** Answer to `pub`; `dup` = it was already stored, the position is that of the first time (0 when it is no longer known). */
   | { readonly t: "pub.ok"; readonly i: number; readonly e: string; readonly o: number; readonly dup?: boolean }
   | { readonly t: "unsub.ok"; readonly i: number; readonly c: string }
-  /** Messages `from`+1..`to` of the stream can no longer be had; delivery goes on after `to`. */
+  /**
+   * Messages `from`+1..`to` of the stream can no longer be had; the cursor becomes (`e`, `to`). `stream-lost`: nothing is known of the
+   * client's epoch any more, so `from` may be above `to`.
+   */
   | {
       readonly t: "gap";
       readonly c: string;
