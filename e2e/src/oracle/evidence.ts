@@ -6,8 +6,6 @@ export type Subscribed = {
   readonly channel: string;
   /** Top of the stream when the subscription began: the first expected offset is one above. */
   readonly after: number;
-  /** Its session stayed on one pod for the whole run, or it read the store itself: an independent reading of the streams. */
-  readonly witness?: boolean;
 };
 
 export type Published = {

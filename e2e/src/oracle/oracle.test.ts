@@ -103,7 +103,7 @@ describe("oracle", () => {
     oracle.published({ publisher: "p0", channel: "room", id: "p0:1", at: 0 });
     oracle.received({ client: "c0", channel: "room", ...at(0) });
     oracle.acknowledged({ channel: "room", id: "p0:1", offset: 2, at: 1 });
-    expect(oracle.verdict().ok).toBe(false);
+    expect(found(oracle.verdict())).toEqual({ ...NOTHING, duplicated: 1, lost: 1 });
   });
 
   it("sees a delivery from before the subscription and one without a subscription", () => {
@@ -128,6 +128,14 @@ describe("oracle", () => {
     expect(judge([], [[]]).weak).toEqual(["nothing was delivered", "room had 0 publishers"]);
     const verdict = judge(messages, [messages], { minWitnessesPerChannel: 1 });
     expect(verdict).toMatchObject({ ok: false, weak: ["room had 0 witnesses"], ...NOTHING });
+  });
+
+  it("counts who is attested to have stayed on one socket as a witness", () => {
+    const oracle = new Oracle({ minWitnessesPerChannel: 1, minPublishersPerChannel: 0 });
+    oracle.subscribed({ client: "c0", channel: "room", after: 0 });
+    oracle.received({ client: "c0", channel: "room", ...at(0) });
+    oracle.attest("c0");
+    expect(oracle.verdict()).toMatchObject({ ok: true, witnesses: 1 });
   });
 
   it("counts availability outside the declared faults", () => {

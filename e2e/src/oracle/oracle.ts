@@ -37,13 +37,33 @@ export class Oracle {
 
   subscribed(event: Subscribed): void {
     const clients = this.#logs.get(event.channel) ?? new Map<string, SubscriptionLog>();
-    clients.set(event.client, new SubscriptionLog(event.client, event.channel, event.after, event.witness ?? false));
+    clients.set(event.client, new SubscriptionLog(event.client, event.channel, event.after));
     this.#logs.set(event.channel, clients);
   }
 
   /** The client gave its subscription up; what is published from here on is not for it. */
   left(client: string, channel: string): void {
     this.#logs.get(channel)?.get(client)?.leave();
+  }
+
+  /** The client's session never left one socket, or it read the store: its log is independent of any move. */
+  attest(client: string): void {
+    for (const clients of this.#logs.values()) clients.get(client)?.attest();
+  }
+
+  /** Where the client stands: highest offset received. */
+  cursorOf(client: string, channel: string): number {
+    return this.#logs.get(channel)?.get(client)?.cursor ?? 0;
+  }
+
+  /** Subscriptions that have not received all that is known to be in their streams. */
+  behind(): number {
+    let count = 0;
+    for (const [channel, clients] of this.#logs) {
+      const top = this.#book(channel).top;
+      for (const log of clients.values()) if (!log.hasLeft && (log.cursor < top || log.missing.size > 0)) count += 1;
+    }
+    return count;
   }
 
   published(event: Published): void {
@@ -211,7 +231,7 @@ export class Oracle {
 }
 
 function witnessesOf(clients: ReadonlyMap<string, SubscriptionLog>): number {
-  return [...clients.values()].filter((log) => log.witness).length;
+  return [...clients.values()].filter((log) => log.isWitness).length;
 }
 
 /** Hash at each offset for a reader who began after `after`. */

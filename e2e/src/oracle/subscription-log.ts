@@ -9,19 +9,18 @@ export class SubscriptionLog {
   readonly client: string;
   readonly channel: string;
   readonly after: number;
-  readonly witness: boolean;
   #cursor: number;
   #received = 0;
   #hash: ChainedHash = EMPTY_HASH;
   #left = false;
+  #witness = false;
   readonly #missing = new Set<number>();
   readonly #lastSeq = new Map<string, number>();
 
-  constructor(client: string, channel: string, after: number, witness: boolean) {
+  constructor(client: string, channel: string, after: number) {
     this.client = client;
     this.channel = channel;
     this.after = after;
-    this.witness = witness;
     this.#cursor = after;
   }
 
@@ -41,6 +40,15 @@ export class SubscriptionLog {
   /** It ended its subscription in the run: what came after its last message was not for it. */
   get hasLeft(): boolean {
     return this.#left;
+  }
+
+  /** An independent reading of the stream: its session never left one socket, or it read the store itself. */
+  get isWitness(): boolean {
+    return this.#witness;
+  }
+
+  attest(): void {
+    this.#witness = true;
   }
 
   leave(): void {
