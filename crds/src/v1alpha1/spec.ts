@@ -13,12 +13,13 @@ const quantity = z
   .string()
   .max(32)
   .regex(/^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$/);
+const amounts = z.record(text(63), quantity).meta({ maxProperties: 16 });
 const image = text(512).describe("Container image with tag or digest.");
 
 const resources = z
   .strictObject({
-    requests: z.record(text(63), quantity).optional().describe("Requested amounts, by resource."),
-    limits: z.record(text(63), quantity).optional().describe("Limits, by resource."),
+    requests: amounts.optional().describe("Requested amounts, by resource."),
+    limits: amounts.optional().describe("Limits, by resource."),
   })
   .describe("Compute resources of the container.");
 
@@ -102,6 +103,10 @@ export const redisSpec = z
       {
         rule: "has(self.url) != has(self.urlSecretRef)",
         message: "exactly one of `url` and `urlSecretRef` must be set",
+      },
+      {
+        rule: "!has(self.url) || !self.url.matches('^rediss?://[^/]*@')",
+        message: "`url` must not hold a user or password: put such a URL into a Secret and name it in `urlSecretRef`",
       },
     ],
   });
@@ -199,7 +204,11 @@ export const webSocketClusterSpec = z
               .optional()
               .describe("Type of the Service for clients. Defaults to ClusterIP."),
             port: whole(1, 65535).optional().describe("Port of the Service. Defaults to 80."),
-            annotations: z.record(text(253), z.string().max(4096)).optional().describe("Annotations of the Service."),
+            annotations: z
+              .record(text(253), z.string().max(4096))
+              .meta({ maxProperties: 64 })
+              .optional()
+              .describe("Annotations of the Service."),
           })
           .optional()
           .describe("The Service that clients connect to."),

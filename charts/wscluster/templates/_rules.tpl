@@ -1,0 +1,41 @@
+{{/* What the operator may do in a namespace that it works in. One verb list per kind; no wildcard. */}}
+{{- define "wscluster.namespaceRules" -}}
+# The resource itself: spec is read, annotations hold the fencing epoch, status is written through its own path.
+- apiGroups: [wscluster.io]
+  resources: [websocketclusters]
+  verbs: [get, list, watch, patch]
+- apiGroups: [wscluster.io]
+  resources: [websocketclusters/status]
+  verbs: [get, patch, update]
+# Where the API server guards owner references, blocking deletion needs this.
+- apiGroups: [wscluster.io]
+  resources: [websocketclusters/finalizers]
+  verbs: [update]
+# Pods are born from ReplicaSets; the operator labels, detaches and removes them.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch, patch, delete]
+- apiGroups: [apps]
+  resources: [replicasets]
+  verbs: [get, list, watch, create, patch, update, delete]
+- apiGroups: [""]
+  resources: [services, configmaps, serviceaccounts]
+  verbs: [get, list, watch, create, patch, delete]
+# Keys of a cluster: read and written by name only, never listed.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+# For the edge agents: only permissions that the operator has itself can be given on (no escalate, no bind).
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [roles, rolebindings]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list, watch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}

@@ -1,0 +1,170 @@
+// A real API server with its store, on loopback, for tests. No node, no controller: it judges objects and keeps them, that is all.
+// Not here: a whole cluster (e2e/src/cluster).
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { Agent, request } from "node:https";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { findProgram } from "./programs.ts";
+
+export type ApiAnswer = { readonly status: number; readonly body: unknown };
+
+export type ApiServer = AsyncDisposable & {
+  readonly url: string;
+  readonly token: string;
+  /** PEM of the certificate that it serves. */
+  readonly certificate: string;
+  send(method: string, path: string, body?: unknown, contentType?: string): Promise<ApiAnswer>;
+};
+
+const START_DEADLINE_MS = 60_000;
+const STOP_DEADLINE_MS = 5_000;
+const LOG_TAIL_CHARACTERS = 2_000;
+
+/** Why no API server can be started here, or undefined when it can. */
+export function missingForApiServer(): string | undefined {
+  for (const name of ["kube-apiserver", "etcd"]) {
+    const program = findProgram(name);
+    if (!program.found) return program.reason;
+  }
+  return undefined;
+}
+
+/** Starts etcd and kube-apiserver on random loopback ports; both and their folder are gone after dispose. */
+export async function startApiServer(): Promise<ApiServer> {
+  const folder = mkdtempSync(join(tmpdir(), "wsc-api-"));
+  const children: ChildProcess[] = [];
+  const dispose = async () => {
+    await Promise.all(children.map(stopProcess));
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  };
+  try {
+    const [client, peer, port] = await Promise.all([freePort(), freePort(), freePort()]);
+    const token = randomBytes(16).toString("hex");
+    const keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const keyFile = join(folder, "accounts.key");
+    writeFileSync(keyFile, keys.privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
+    writeFileSync(join(folder, "tokens.csv"), `${token},test,test,system:masters\n`, { mode: 0o600 });
+    const etcd = `http://127.0.0.1:${client}`;
+    children.push(launch("etcd", etcdArguments(folder, etcd, `http://127.0.0.1:${peer}`), folder));
+    const api = launch("kube-apiserver", apiServerArguments(folder, keyFile, etcd, port), folder);
+    children.push(api);
+    return { ...(await connect(folder, port, token, api)), [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+function etcdArguments(folder: string, client: string, peer: string): string[] {
+  return [
+    `--data-dir=${join(folder, "etcd")}`,
+    `--listen-client-urls=${client}`,
+    `--advertise-client-urls=${client}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=default=${peer}`,
+    // The store lives as long as the test: waiting for the disk would buy nothing.
+    "--unsafe-no-fsync",
+    "--log-level=error",
+  ];
+}
+
+function apiServerArguments(folder: string, keyFile: string, etcd: string, port: number): string[] {
+  return [
+    `--etcd-servers=${etcd}`,
+    "--bind-address=127.0.0.1",
+    `--secure-port=${port}`,
+    // Makes its own certificate there.
+    `--cert-dir=${folder}`,
+    `--token-auth-file=${join(folder, "tokens.csv")}`,
+    "--authorization-mode=RBAC",
+    "--service-account-issuer=https://kubernetes.default.svc",
+    `--service-account-key-file=${keyFile}`,
+    `--service-account-signing-key-file=${keyFile}`,
+    "--service-cluster-ip-range=10.96.0.0/16",
+    // Nothing makes the default account of a namespace here.
+    "--disable-admission-plugins=ServiceAccount",
+    "--endpoint-reconciler-type=none",
+  ];
+}
+
+function launch(name: string, args: readonly string[], folder: string): ChildProcess {
+  const program = findProgram(name);
+  if (!program.found) throw new Error(`cannot start ${name}: ${program.reason}`);
+  const log = openSync(logFile(folder, name), "w");
+  const child = spawn(program.path, args, { stdio: ["ignore", log, log] });
+  closeSync(log);
+  child.on("error", () => undefined);
+  return child;
+}
+
+async function connect(folder: string, port: number, token: string, child: ChildProcess) {
+  const deadline = Date.now() + START_DEADLINE_MS;
+  const url = `https://127.0.0.1:${port}`;
+  const tail = () => readFileSync(logFile(folder, "kube-apiserver"), "utf8").slice(-LOG_TAIL_CHARACTERS);
+  while (Date.now() < deadline) {
+    if (child.exitCode !== null)
+      throw new Error(`cannot start kube-apiserver: it ended with ${child.exitCode}\n${tail()}`);
+    try {
+      const certificate = readFileSync(join(folder, "apiserver.crt"), "utf8");
+      const agent = new Agent({ ca: certificate, keepAlive: true });
+      const send: ApiServer["send"] = (method, path, body, contentType = "application/json") =>
+        exchange(agent, `${url}${path}`, { method, token, contentType }, body);
+      const ready = await send("GET", "/readyz");
+      // Not before this are the built-in roles there, and a namespace for the objects.
+      const namespace = await send("GET", "/api/v1/namespaces/default");
+      if (ready.status === 200 && namespace.status === 200) return { url, token, certificate, send };
+    } catch (error) {
+      if (!isNotUpYet(error)) throw error;
+    }
+    await sleep(100);
+  }
+  throw new Error(`cannot start kube-apiserver: not ready within ${START_DEADLINE_MS / 1000} s\n${tail()}`);
+}
+
+function isNotUpYet(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "ECONNREFUSED" || code === "ECONNRESET" || code === "ENOENT";
+}
+
+type ExchangeOptions = { readonly method: string; readonly token: string; readonly contentType: string };
+
+async function exchange(agent: Agent, url: string, options: ExchangeOptions, body: unknown): Promise<ApiAnswer> {
+  const headers = { authorization: `Bearer ${options.token}`, "content-type": options.contentType };
+  const outgoing = request(url, { agent, method: options.method, headers });
+  outgoing.end(body === undefined ? undefined : JSON.stringify(body));
+  const [incoming] = await once(outgoing, "response");
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk);
+  const text = Buffer.concat(chunks).toString("utf8");
+  const isJson = String(incoming.headers["content-type"]).includes("json");
+  return { status: incoming.statusCode ?? 0, body: isJson ? JSON.parse(text) : text };
+}
+
+async function stopProcess(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "exit");
+  // A graceful end of the API server waits for watches, up to a minute; nothing here is worth keeping.
+  child.kill("SIGKILL");
+  await Promise.race([ended, sleep(STOP_DEADLINE_MS, undefined, { ref: false })]);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("cannot find a free port: no address");
+  return address.port;
+}
+
+function logFile(folder: string, name: string): string {
+  return join(folder, `${name}.log`);
+}
