@@ -29,6 +29,8 @@ export const ANNOTATIONS = {
   startedAt: `${GROUP}/started-at`,
   switchedAt: `${GROUP}/switched-at`,
   movedAt: `${GROUP}/moved-at`,
+  /** On the ReplicaSet of an aborted attempt: REASON, a colon, and the text for people. Gone when another revision is wanted. */
+  aborted: `${GROUP}/aborted`,
   rendererVersion: `${GROUP}/renderer-version`,
   template: `${GROUP}/template`,
   image: `${GROUP}/image`,
