@@ -19,7 +19,7 @@ export type ApiServer = AsyncDisposable & {
   readonly token: string;
   /** PEM of the certificate that it serves. */
   readonly certificate: string;
-  send(method: string, path: string, body?: unknown, contentType?: string): Promise<ApiAnswer>;
+  send(method: string, path: string, body?: unknown, contentType?: string, accept?: string): Promise<ApiAnswer>;
 };
 
 const START_DEADLINE_MS = 60_000;
@@ -114,8 +114,13 @@ async function connect(folder: string, port: number, token: string, child: Child
     try {
       const certificate = readFileSync(join(folder, "apiserver.crt"), "utf8");
       const agent = new Agent({ ca: certificate, keepAlive: true });
-      const send: ApiServer["send"] = (method, path, body, contentType = "application/json") =>
-        exchange(agent, `${url}${path}`, { method, token, contentType }, body);
+      const send: ApiServer["send"] = (
+        method,
+        path,
+        body,
+        contentType = "application/json",
+        accept = "application/json",
+      ) => exchange(agent, `${url}${path}`, { method, token, contentType, accept }, body);
       const ready = await send("GET", "/readyz");
       // Not before this are the built-in roles there, and a namespace for the objects.
       const namespace = await send("GET", "/api/v1/namespaces/default");
@@ -133,10 +138,19 @@ function isNotUpYet(error: unknown): boolean {
   return code === "ECONNREFUSED" || code === "ECONNRESET" || code === "ENOENT";
 }
 
-type ExchangeOptions = { readonly method: string; readonly token: string; readonly contentType: string };
+type ExchangeOptions = {
+  readonly method: string;
+  readonly token: string;
+  readonly contentType: string;
+  readonly accept: string;
+};
 
 async function exchange(agent: Agent, url: string, options: ExchangeOptions, body: unknown): Promise<ApiAnswer> {
-  const headers = { authorization: `Bearer ${options.token}`, "content-type": options.contentType };
+  const headers = {
+    authorization: `Bearer ${options.token}`,
+    "content-type": options.contentType,
+    accept: options.accept,
+  };
   const outgoing = request(url, { agent, method: options.method, headers });
   outgoing.end(body === undefined ? undefined : JSON.stringify(body));
   const [incoming] = await once(outgoing, "response");
