@@ -34,3 +34,16 @@ export {
   type ApplyDecision,
   type ApplyOutcome,
 } from "./apply.ts";
+export {
+  defaultLeaseTerms,
+  evaluateLease,
+  formatMicroTime,
+  mayLead,
+  observeLease,
+  type LeaseAction,
+  type LeaseObservation,
+  type LeaseSpec,
+  type LeaseTerms,
+} from "./lease-decision.ts";
+export { LeaderElector, type ElectorOptions, type LeadershipStart } from "./lease.ts";
+export { EventRecorder, regardingOf, type EventRecorderOptions, type EventValue } from "./events.ts";
