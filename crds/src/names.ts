@@ -63,4 +63,7 @@ export const childNames = (name: string) => ({
 });
 
 /** Ports inside the pods unless the spec says otherwise. */
-export const PORTS = { server: 8080, serverAdmin: 8081, edge: 8000, edgeAdmin: 8001 } as const;
+export const PORTS = { server: 8080, serverAdmin: 8081, edge: 8000, edgeAdmin: 8001, edgeHealth: 8002 } as const;
+
+/** Names of the container ports of a server pod. The edge reads the numbers there, so that two revisions may differ in them. */
+export const PORT_NAMES = { server: "client", serverAdmin: "admin" } as const;

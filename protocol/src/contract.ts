@@ -185,7 +185,14 @@ export function ticketText(ticket: Ticket): string {
 
 // ---- edge agent ---------------------------------------------------------------------------------------------------------
 
-export const EDGE_PATHS = { livez: "/livez", readyz: "/readyz", state: "/edge/v1/state", metrics: "/metrics" } as const;
+export const EDGE_PATHS = {
+  livez: "/livez",
+  readyz: "/readyz",
+  state: "/edge/v1/state",
+  /** Answers once the edge pod is empty after its SIGTERM: the proxy's preStop hook waits here. It changes nothing by itself. */
+  drained: "/edge/v1/drained",
+  metrics: "/metrics",
+} as const;
 
 /** `ready` takes unnamed arrivals, `drain` only named ones. */
 export type EdgeServerState = "ready" | "drain";
