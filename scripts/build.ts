@@ -1,4 +1,5 @@
-// Bundles what the images run: one file each, everything inside. Types are checked by `npm run check`, not here.
+// Bundles what the images run: one file each, everything inside. Arguments: names of bundles; without any, all of them.
+// Types are checked by `npm run check`, not here.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -22,7 +23,9 @@ const COMMONJS_BANNER = [
 ].join("\n");
 
 const startedAt = performance.now();
+const wanted = process.argv.slice(2);
 for (const [name, entry] of Object.entries(BUNDLES)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
   if (!existsSync(join(root, entry))) {
     console.error(`build: cannot bundle ${name}: ${entry} is not there`);
     process.exitCode = 1;

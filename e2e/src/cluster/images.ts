@@ -1,6 +1,6 @@
 // The product's images: what each is made of, its tag by content, and bringing it to the nodes. How to build and load is the driver's.
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Progress } from "../terminal/progress.ts";
 import { run } from "./command.ts";
@@ -8,14 +8,14 @@ import type { ClusterDriver, ImageBase } from "./driver.ts";
 import { ClusterError } from "./errors.ts";
 import { REPOSITORY_ROOT } from "./paths.ts";
 
-type ImageSource = { readonly dockerfile: string; readonly base: ImageBase; readonly files: readonly string[] };
+type ImageSource = { readonly dockerfile: string; readonly base: ImageBase; readonly bundles: readonly string[] };
 
-/** Each image: Dockerfile in images/, and the files of dist/images that it copies. */
+/** Each image: Dockerfile in images/, and the bundles that it copies. */
 export const IMAGES = {
-  server: { dockerfile: "server.Dockerfile", base: "node", files: ["server.mjs"] },
-  operator: { dockerfile: "operator.Dockerfile", base: "node", files: ["operator.mjs"] },
-  edge: { dockerfile: "edge.Dockerfile", base: "haproxy", files: [] },
-  redis: { dockerfile: "redis.Dockerfile", base: "redis", files: [] },
+  server: { dockerfile: "server.Dockerfile", base: "node", bundles: ["server"] },
+  operator: { dockerfile: "operator.Dockerfile", base: "node", bundles: ["operator"] },
+  edge: { dockerfile: "edge.Dockerfile", base: "haproxy", bundles: [] },
+  redis: { dockerfile: "redis.Dockerfile", base: "redis", bundles: [] },
 } as const satisfies Record<string, ImageSource>;
 
 export type ImageName = keyof typeof IMAGES;
@@ -52,7 +52,9 @@ export async function ensureImages<R extends ImageRequest>(
   progress.begin(requests.length + 1);
   const folder = join(REPOSITORY_ROOT, "dist", "images");
   await progress.step("images: bundles", "building", async (report) => {
-    await bundle(signal);
+    const bundles = new Set(parsed.flatMap(({ image }) => [...IMAGES[image.name].bundles]));
+    await mkdir(folder, { recursive: true });
+    if (bundles.size > 0) await bundle([...bundles], signal);
     report.done("built");
   });
   const baseKey = await driver.imageBaseKey();
@@ -62,7 +64,7 @@ export async function ensureImages<R extends ImageRequest>(
     const source: ImageSource = IMAGES[image.name];
     const dockerfile = join(REPOSITORY_ROOT, "images", source.dockerfile);
     const files = await Promise.all(
-      [dockerfile, ...source.files.map((file) => join(folder, file))].map((file) => readFile(file)),
+      [dockerfile, ...source.bundles.map((name) => join(folder, `${name}.mjs`))].map((file) => readFile(file)),
     );
     const reference = imageReference(image, [baseKey, ...files]);
     references[request] = reference;
@@ -94,9 +96,9 @@ function parseOrThrow(request: string): ParsedRequest {
   );
 }
 
-async function bundle(signal?: AbortSignal): Promise<void> {
+async function bundle(names: readonly string[], signal?: AbortSignal): Promise<void> {
   const script = join(REPOSITORY_ROOT, "scripts", "build.ts");
-  await run([process.execPath, "--conditions=@wscluster/source", script], {
+  await run([process.execPath, "--conditions=@wscluster/source", script, ...names], {
     cwd: REPOSITORY_ROOT,
     signal,
     code: "IMAGE_BUILD_FAILED",

@@ -13,7 +13,7 @@ export function kindConfig(stateFolder: string): string {
   const apiServerPatch = {
     kind: "ClusterConfiguration",
     apiServer: {
-      // The list form is kubeadm's v1beta4, which kind renders for Kubernetes 1.36 and newer.
+      // The list form is kubeadm's v1beta4, which kind 0.33 renders for its own Kubernetes. It replaces kind's list, which is empty here.
       extraArgs: [
         { name: "audit-policy-file", value: `${POLICY_FOLDER}/audit-policy.yaml` },
         { name: "audit-log-path", value: `${AUDIT_FOLDER}/audit.log` },

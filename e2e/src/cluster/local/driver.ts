@@ -1,6 +1,6 @@
 // The local driver: a real two-node Kubernetes on one Linux machine, as root, without Docker. The parts are in the files beside.
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, readdir, statfs, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, statfs, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Progress, StepReport } from "../../terminal/progress.ts";
 import { installPackages, missingPackages } from "../build/debian.ts";
@@ -33,6 +33,7 @@ import { importImage, listImages, signalTask } from "./node-images.ts";
 import { startNode, startRuntime } from "./node.ts";
 import { pauseArchive } from "./pause.ts";
 import { createPki } from "./pki.ts";
+import { readDockerArchive, writeThinArchive } from "./thin-archive.ts";
 import { hasAnything, takeDown } from "./teardown.ts";
 
 const NODES_TIMEOUT_MS = 90_000;
@@ -107,12 +108,28 @@ export function createLocalDriver(reason: string): ClusterDriver {
       const base = await ensureBaseImage(report, signal);
       const archive = archivePath(build.reference);
       if (existsSync(archive)) return archive;
-      await buildArchive({ ...build, arguments: { ...build.arguments, BASE: base.reference }, archive }, signal);
+      const whole = `${archive}.${process.pid}.whole`;
+      try {
+        const withBase = { ...build.arguments, BASE: base.reference };
+        await buildArchive({ ...build, arguments: withBase, archive: whole }, signal);
+        const layers = (await readDockerArchive(base.archive, signal))?.layers ?? [];
+        await writeThinArchive(whole, build.reference, new Set(layers.map((layer) => layer.digest)), archive, signal);
+      } finally {
+        await rm(whole, { force: true });
+      }
       return archive;
     },
 
-    async loadImage(_reference, archive) {
-      await Promise.all(sockets().map((socket) => importImage(socket, archive)));
+    async loadImage(reference, archive) {
+      const base = baseImage();
+      await Promise.all(
+        sockets().map(async (socket) => {
+          // Our own archives lack the layers of the base, so it has to be there first.
+          const needsBase = archive === archivePath(reference) && !(await listImages(socket)).includes(base.reference);
+          if (needsBase) await importImage(socket, base.archive);
+          await importImage(socket, archive);
+        }),
+      );
     },
 
     async loadedImages() {
