@@ -15,12 +15,19 @@ if (!target) {
 }
 
 installIfStale();
-run(nodeBinary(), ["--conditions=@wscluster/source", "--disable-warning=ExperimentalWarning", join(root, target), ...args]);
+run(nodeBinary(), [
+  "--conditions=@wscluster/source",
+  "--disable-warning=ExperimentalWarning",
+  join(root, target),
+  ...args,
+]);
 
 /** Installs when the lock file differs from the one that was installed last; a fresh clone has none. */
 function installIfStale() {
   const stamp = join(root, "node_modules", ".cache", "wscluster-install");
-  const want = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
+  const want = createHash("sha256")
+    .update(readFileSync(join(root, "package-lock.json")))
+    .digest("hex");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === want) return;
   process.stderr.write("wscluster: installing packages (npm ci) ...\n");
   const started = Date.now();
@@ -30,7 +37,9 @@ function installIfStale() {
   });
   if (result.error || result.status !== 0) {
     const why = result.error ? result.error.message : `npm ci ended with exit code ${result.status}`;
-    console.error(`wscluster: cannot install the packages of ${root}: ${why}. Check that npm reaches its registry, then try again.`);
+    console.error(
+      `wscluster: cannot install the packages of ${root}: ${why}. Check that npm reaches its registry, then try again.`,
+    );
     process.exit(69);
   }
   mkdirSync(dirname(stamp), { recursive: true });
@@ -53,7 +62,10 @@ function nodeBinary() {
 
 /** Continues as the target; signals reach it through the terminal's process group, and its exit code becomes ours. */
 function run(node, argv) {
-  const child = spawn(node, argv, { stdio: "inherit", env: { ...process.env, WSCLUSTER_ROOT: root, PATH: `${dirname(node)}:${process.env.PATH}` } });
+  const child = spawn(node, argv, {
+    stdio: "inherit",
+    env: { ...process.env, WSCLUSTER_ROOT: root, PATH: `${dirname(node)}:${process.env.PATH}` },
+  });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => forward(child, signal));
   child.on("exit", (code, signal) => process.exit(signal ? 128 + (signal === "SIGINT" ? 2 : 15) : (code ?? 1)));
   child.on("error", (error) => {

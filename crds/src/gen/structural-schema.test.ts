@@ -105,7 +105,7 @@ describe("structuralSchemaFor", () => {
     [
       "a format that the API server does not know",
       z.email().max(9),
-      "spec.field: format `email` is not known to the API server",
+      'spec.field: format "email" is not known to the API server',
     ],
   ])("reports %s", (_what, type, problem) => {
     expect(problemsOf(type)).toContain(problem);

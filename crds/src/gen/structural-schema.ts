@@ -76,7 +76,7 @@ function convertString(node: JsonNode, kept: Record<string, unknown>, path: stri
   const format = node["format"];
   if (format !== undefined) {
     if (typeof format === "string" && KNOWN_FORMATS.has(format)) kept["format"] = format;
-    else problems.push(`${path}: format \`${String(format)}\` is not known to the API server`);
+    else problems.push(`${path}: format ${JSON.stringify(format)} is not known to the API server`);
   }
   if (node["maxLength"] === undefined && node["enum"] === undefined) problems.push(`${path}: needs maxLength`);
 }
