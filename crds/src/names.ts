@@ -66,4 +66,4 @@ export const childNames = (name: string) => ({
 export const PORTS = { server: 8080, serverAdmin: 8081, edge: 8000, edgeAdmin: 8001, edgeHealth: 8002 } as const;
 
 /** Names of the container ports of a server pod. The edge reads the numbers there, so that two revisions may differ in them. */
-export const PORT_NAMES = { server: "client", serverAdmin: "admin" } as const;
+export const PORT_NAMES = { server: "ws", serverAdmin: "admin" } as const;
