@@ -80,16 +80,21 @@ export class LeaderElector {
   async #run(): Promise<void> {
     const { clock, random } = this.#options;
     while (!this.#stop.signal.aborted) {
+      let failed = false;
       try {
         await this.#attempt();
       } catch (error) {
         if (this.#stop.signal.aborted) return;
+        failed = true;
         this.#problem(error);
       }
       // A lost leadership must have ended before we may win again.
       await this.#ending;
-      // Jitter only upwards from the period keeps candidates from asking in step.
-      const waitMs = this.#terms.retryPeriodMs * (this.#leading === undefined ? 1 + 0.2 * random() : 1);
+      const { retryPeriodMs } = this.#terms;
+      // A leader that failed asks sooner: its last attempt must not fall on the deadline itself.
+      // Jitter, only upwards, keeps candidates from asking in step.
+      const leaderWaitMs = failed ? retryPeriodMs / 4 : retryPeriodMs;
+      const waitMs = this.#leading === undefined ? retryPeriodMs * (1 + 0.2 * random()) : leaderWaitMs;
       await sleep(clock, waitMs, this.#stop.signal);
     }
   }
