@@ -1,4 +1,4 @@
-// Objects that the API server must take or refuse: one row per CEL rule and per class of bound. Data only, for admission.test.ts.
+// Objects that the API server must take or refuse: one row per CEL rule and per class of bound. Data only, for admission.integration.test.ts.
 
 type Spec = Readonly<Record<string, unknown>>;
 
