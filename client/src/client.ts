@@ -1,0 +1,174 @@
+// What the application holds: a thin face over the session. Not here: any decision.
+
+import type { Position } from "@wscluster/protocol";
+import { WIRE_DEFAULTS } from "@wscluster/protocol";
+import { ClientError, isClientError } from "./errors.ts";
+import type { ClientEvent, ClientEventType, Counters, EventOf } from "./events.ts";
+import { isTerminal } from "./machine.ts";
+import type { ConnectionState } from "./machine.ts";
+import type { ConnectOptions } from "./options.ts";
+import { settingsFor } from "./options.ts";
+import { watchPlatform } from "./platform-events.ts";
+import type { Published } from "./publisher.ts";
+import { encode } from "./publisher.ts";
+import { Session } from "./session.ts";
+import type { Message, SubscribeOptions, Subscription } from "./subscription.ts";
+import { messageOf } from "./subscriptions.ts";
+
+export type HistoryPage<T = unknown> = {
+  readonly messages: readonly Message<T>[];
+  /** More can be had after the last message. */
+  readonly more: boolean;
+};
+
+/** A client: one session that lives on through breaks, and through moves between pods. */
+export interface Client {
+  readonly state: ConnectionState;
+  /** KEY of the pod that serves the session; `undefined` while there is none. */
+  readonly pod: string | undefined;
+  /** The user as the server knows it; `undefined` before the first connection. */
+  readonly user: string | undefined;
+  /** Running totals; a snapshot. */
+  readonly counters: Readonly<Counters>;
+
+  /** Resolves when the client is live; rejects with `closed` or `given-up`. */
+  ready(): Promise<void>;
+  /**
+   * Subscribes to a channel. Every message comes once and in order, whatever happens to connections and pods; what cannot be had
+   * is told by `onGap` and `onDiverged`. Works in every state; the server is asked as soon as there is a connection.
+   * @throws ClientError `already-subscribed`, `closed`, `given-up`.
+   */
+  subscribe<T = unknown>(channel: string, options?: SubscribeOptions<T>): Subscription<T>;
+  /**
+   * Publishes, exactly once and in the order of calls per channel. Without a connection it waits in a bounded queue.
+   * Rejects with `refused`, `too-large`, `bad-payload`, `queue-full`, `queue-dropped`, `closed`, `given-up`, or the signal's reason
+   * (an aborted publish that was sent already may still be stored).
+   */
+  publish(channel: string, data: unknown, options?: { readonly signal?: AbortSignal }): Promise<Published>;
+  /** Sends a message that is not stored and may get lost (typing, cursors). False: it was not even sent. */
+  publishEphemeral(channel: string, data: unknown): boolean;
+  /** Up to `n` messages after `from` (exclusive). Waits for a connection. */
+  history<T = unknown>(
+    channel: string,
+    from: Position,
+    n?: number,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<HistoryPage<T>>;
+  /** Position of the last message handed over: store it beside what you made of the message and subscribe `from` there. */
+  position(channel: string): Position | undefined;
+  /** Resolves once every publish so far was answered. */
+  flush(): Promise<void>;
+  /** Ends the session. What waits is rejected with `closed`. */
+  close(): void;
+  /** Listens to the diagnostics stream, `"*"` for all of it. Returns the function that stops it. */
+  on<E extends ClientEventType>(type: E, listener: (event: EventOf<E>) => void): () => void;
+  on(type: "*", listener: (event: ClientEvent) => void): () => void;
+}
+
+/**
+ * Makes a client and starts to connect. It comes back by itself until it is closed, refused or its give-up policy fires.
+ * @throws ClientError `unsupported` where there is no WebSocket.
+ */
+export function connect(options: ConnectOptions): Client {
+  const settings = settingsFor(options);
+  const session = new Session(settings);
+  const { diagnostics, subscriptions, publisher } = session;
+  const unwatch = watchPlatform(settings.platform, { onWake: () => session.wake() });
+  const close = (): void => {
+    options.signal?.removeEventListener("abort", close);
+    unwatch();
+    session.close();
+  };
+  diagnostics.on("given-up", unwatch);
+  const client: Client = {
+    get state() {
+      return session.state;
+    },
+    get pod() {
+      return session.pod;
+    },
+    get user() {
+      return session.user;
+    },
+    get counters() {
+      return { ...diagnostics.counters };
+    },
+    ready: () => session.whenLive(),
+    subscribe<T>(channel: string, subscribeOptions: SubscribeOptions<T> = {}): Subscription<T> {
+      assertOpen(session, `subscribe to "${channel}"`);
+      // The wire carries JSON: that it is a T is the application's word.
+      return subscriptions.subscribe(channel, subscribeOptions as SubscribeOptions) as Subscription<T>;
+    },
+    publish(channel, data, { signal } = {}) {
+      const refusal = endedError(session, `publish to "${channel}"`);
+      return refusal ? Promise.reject(refusal) : publisher.publish(channel, data, signal);
+    },
+    publishEphemeral(channel, data) {
+      const json = encode(channel, data, publisher.maxPayloadBytes);
+      if (json instanceof ClientError) throw json;
+      return session.sendEphemeral(`{"t":"pub.ephemeral","c":${JSON.stringify(channel)},"d":${json}}`);
+    },
+    history: <T>(channel: string, from: Position, n?: number, { signal }: { signal?: AbortSignal } = {}) =>
+      readHistory(session, channel, from, n, signal) as Promise<HistoryPage<T>>,
+    position: (channel) => subscriptions.position(channel),
+    flush: () => publisher.flushed(),
+    close,
+    on: (type: ClientEventType | "*", listener: (event: never) => void) =>
+      diagnostics.on(type, listener as (event: ClientEvent) => void),
+  };
+  if (options.signal?.aborted) close();
+  else {
+    options.signal?.addEventListener("abort", close, { once: true });
+    session.start();
+  }
+  return client;
+}
+
+async function readHistory(
+  session: Session,
+  channel: string,
+  from: Position,
+  n: number = WIRE_DEFAULTS.pageSize,
+  signal?: AbortSignal,
+): Promise<HistoryPage> {
+  const messages: Message[] = [];
+  let at = from;
+  for (;;) {
+    signal?.throwIfAborted();
+    await untilAborted(session.whenLive(), signal);
+    try {
+      const want = Math.min(n - messages.length, WIRE_DEFAULTS.pageSize);
+      const page = await untilAborted(session.fetch(channel, at, want), signal);
+      let epoch = page.e;
+      for (const item of page.items) {
+        epoch = item.e ?? epoch;
+        messages.push(messageOf(item, epoch));
+        at = { epoch, offset: item.o };
+      }
+      if (!page.more || page.items.length === 0 || messages.length >= n) return { messages, more: page.more };
+    } catch (error) {
+      // The connection broke under the question: it is a read, so it is asked again on the next one.
+      if (!isClientError(error, "timeout")) throw error;
+    }
+  }
+}
+
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+function endedError(session: Session, action: string): ClientError | undefined {
+  if (!isTerminal(session.state)) return undefined;
+  const code = session.state === "closed" ? "closed" : "given-up";
+  return new ClientError(code, `cannot ${action}: the client is ${code}; connect again`);
+}
+
+function assertOpen(session: Session, action: string): void {
+  const error = endedError(session, action);
+  if (error) throw error;
+}

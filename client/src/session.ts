@@ -1,0 +1,625 @@
+// The client's one session: which socket is the connection, when the next one is opened, and who gets each frame. Not here: what a
+// publish, a channel or a move needs (publisher.ts, subscriptions.ts, move.ts).
+
+import type { HelloFrame, MigrateFrame, Position, ServerFrame, WelcomeFrame, Window } from "@wscluster/protocol";
+import {
+  CLOSE_CODES,
+  closeActionFor,
+  NAMED_ARRIVAL,
+  reconnectDelayMs,
+  WIRE_DEFAULTS,
+  WIRE_ERRORS,
+} from "@wscluster/protocol";
+import type { TimerHandle } from "./clock.ts";
+import { ClientError } from "./errors.ts";
+import { Diagnostics } from "./events.ts";
+import type { LinkHost } from "./link.ts";
+import { Link } from "./link.ts";
+import type { ConnectionEvent, ConnectionState } from "./machine.ts";
+import { isTerminal, stateAfter } from "./machine.ts";
+import type { MoveHost } from "./move.ts";
+import { Move } from "./move.ts";
+import type { Settings } from "./options.ts";
+import { Publisher } from "./publisher.ts";
+import { Requests } from "./requests.ts";
+import { Subscriptions } from "./subscriptions.ts";
+
+/** A connection counts as good, and backoff begins anew, this long after `welcome`: a reset at `open` keeps a herd together. */
+const STABLE_MS = 10_000;
+
+type Identity = { readonly session: string; readonly secret: string };
+/** How the next attempt goes: to a named pod, or to any with the ticket so that the failed move is counted. */
+type Way = { readonly url?: string; readonly ticket: string };
+
+export class Session {
+  readonly diagnostics: Diagnostics;
+  readonly subscriptions: Subscriptions;
+  readonly publisher: Publisher;
+  readonly requests: Requests;
+  readonly #settings: Settings;
+  readonly #linkHost: LinkHost;
+  readonly #moveHost: MoveHost;
+  /** Channel of each `sub` on its way. */
+  readonly #asking = new Map<number, { readonly channel: string; readonly link: Link }>();
+  #state: ConnectionState = "idle";
+  #primary: Link | undefined;
+  #move: Move | undefined;
+  #nextMigrate: MigrateFrame | undefined;
+  #identity: Identity | undefined;
+  #user: string | undefined;
+  #token: string | undefined;
+  #isTokenFresh = false;
+  #way: Way | undefined;
+  #attempt = 0;
+  #links = 0;
+  #requestIds = 0;
+  #retryTimer: TimerHandle | undefined;
+  #stableTimer: TimerHandle | undefined;
+  #pace: (Window & { readonly untilMs: number }) | undefined;
+  #isWindowed = false;
+  #lostAtMs: number | undefined;
+  #ready: { resolve(): void; reject(error: ClientError): void }[] = [];
+  #failure: ClientError | undefined;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    const { clock } = settings;
+    this.diagnostics = new Diagnostics(() => clock.now());
+    const nextRequestId = (): number => (this.#requestIds += 1);
+    this.requests = new Requests(clock, nextRequestId);
+    const publisherHost = { nextRequestId, onGenerationRaised: () => this.#sayHelloAgain() };
+    this.publisher = new Publisher(publisherHost, clock, this.diagnostics, settings.producer, settings.queue);
+    this.subscriptions = new Subscriptions(
+      {
+        sendSubscribe: () => this.#subscribeMissing(),
+        sendUnsubscribe: (channel) => this.#unsubscribe(channel),
+        fetch: (channel, from, n) => this.fetch(channel, from, n),
+        onDiverged: (channel, previous) => this.publisher.republish(channel, previous),
+      },
+      this.diagnostics,
+    );
+    this.#user = settings.user;
+    this.#linkHost = {
+      nextRequestId,
+      onOpen: (link) => this.#onOpen(link),
+      onFrame: (link, frame) => this.#onFrame(link, frame),
+      onDown: (link, code, reason) => this.#onDown(link, code, reason),
+      onSilence: (silentMs) => {
+        const { counters } = this.diagnostics;
+        counters.longestSilenceMs = Math.max(counters.longestSilenceMs, silentMs);
+      },
+    };
+    this.#moveHost = this.#moveHostFor(nextRequestId);
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** KEY of the pod that the session lives on, as far as known. */
+  get pod(): string | undefined {
+    return this.#primary?.pod;
+  }
+
+  get user(): string | undefined {
+    return this.#user;
+  }
+
+  start(): void {
+    this.#go("start");
+    void this.#connect();
+  }
+
+  /** Resolves when live; rejects once the client is closed or gave up. */
+  whenLive(): Promise<void> {
+    if (this.#state === "live") return Promise.resolve();
+    if (this.#failure) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => this.#ready.push({ resolve, reject }));
+  }
+
+  close(): void {
+    this.#end("stop", new ClientError("closed", "cannot go on: the client was closed"), CLOSE_CODES.normal.code);
+  }
+
+  /** One page over the connection in use; rejects with `timeout` when there is none or it breaks. */
+  fetch(channel: string, from: Position, n: number): ReturnType<Requests["fetch"]> {
+    const link = this.#primary;
+    if (link?.welcome && !link.isDown) return this.requests.fetch(link, channel, from, n);
+    return Promise.reject(new ClientError("timeout", `cannot read history of "${channel}": not connected`));
+  }
+
+  /** False when there is no connection to take it. */
+  sendEphemeral(text: string): boolean {
+    const link = this.#primary;
+    // While a commit is on its way nobody can say which pod would take it.
+    if (!link?.welcome || link.isDown || this.#move?.isCommitting) return false;
+    link.sendText(text);
+    return true;
+  }
+
+  /** The machine woke up or the network changed. */
+  wake(): void {
+    this.#primary?.probe();
+    if (this.#state !== "waiting" || this.#isWindowed) return;
+    // Half a second: `online` is told before addresses and names work, and a whole office hears it at once.
+    this.#retryIn(reconnectDelayMs(1, this.#settings.random()));
+  }
+
+  // ---- connecting -------------------------------------------------------------------------------------------------------
+
+  async #connect(): Promise<void> {
+    const { token } = this.#settings;
+    const attempt = this.#attempt;
+    const links = this.#links;
+    if (typeof token === "function" && !this.#isTokenFresh) {
+      try {
+        this.#token = await token();
+      } catch {
+        if (this.#state === "connecting" && links === this.#links) this.#lost("the token could not be had", 1006);
+        return;
+      }
+      if (this.#state !== "connecting" || links !== this.#links) return;
+    } else if (typeof token === "string") this.#token = token;
+    const url = this.#way?.url ?? this.#settings.url;
+    this.diagnostics.counters.attempts += 1;
+    const purpose = this.#identity ? "resume" : "new";
+    this.diagnostics.emit("connecting", { url: withoutTicket(url), attempt, purpose });
+    this.#primary = this.#openLink(url);
+  }
+
+  #openLink(url: string): Link {
+    this.#links += 1;
+    const { clock, webSocket, connectTimeoutMs } = this.#settings;
+    return new Link(this.#linkHost, { id: this.#links, url, clock, webSocket, deadlineMs: connectTimeoutMs });
+  }
+
+  #onOpen(link: Link): void {
+    if (link === this.#move?.candidate) return this.#move.onOpen();
+    if (link !== this.#primary || !this.#go("opened")) return;
+    link.send(this.#helloFor(link));
+  }
+
+  #helloFor(link: Link): HelloFrame {
+    const { device } = this.#settings;
+    const known: [string, Position][] = [];
+    const fresh: string[] = [];
+    for (const c of this.subscriptions.names()) {
+      const position = this.subscriptions.position(c);
+      if (position) known.push([c, position]);
+      else fresh.push(c);
+    }
+    for (const [c, position] of known) link.asked.set(c, position);
+    const resumes = this.#identity && {
+      ...this.#identity,
+      pos: known.map(([c, { epoch, offset }]) => [c, epoch, offset] as const),
+    };
+    const sub = [...(resumes ? [] : known).map(([c, from]) => ({ c, from })), ...fresh.map((c) => ({ c }))];
+    return {
+      t: "hello",
+      ...(this.#token === undefined ? {} : { token: this.#token }),
+      ...(this.#user === undefined ? {} : { user: this.#user }),
+      ...(device === undefined ? {} : { device }),
+      producer: this.publisher.producer,
+      caps: ["migrate", "resume"],
+      ...(resumes ? { resume: resumes } : {}),
+      ...(resumes && this.#way ? { ticket: this.#way.ticket } : {}),
+      ...(sub.length > 0 ? { sub } : {}),
+    };
+  }
+
+  #onWelcome(link: Link, frame: WelcomeFrame): void {
+    if (!this.#go("welcomed")) return;
+    const wasKnown = this.#identity !== undefined;
+    if (frame.secret !== undefined) this.#identity = { session: frame.session, secret: frame.secret };
+    // An anonymous user keeps the name that the server gave: publishers are told apart by it.
+    if (this.#token === undefined) this.#user = frame.user;
+    this.#way = undefined;
+    this.#isTokenFresh = false;
+    this.publisher.maxPayloadBytes = frame.maxPayloadBytes || WIRE_DEFAULTS.maxPayloadBytes;
+    this.#settings.clock.clearTimer(this.#stableTimer);
+    this.#stableTimer = this.#settings.clock.setTimer(() => {
+      this.#attempt = 0;
+    }, STABLE_MS);
+    const { counters } = this.diagnostics;
+    if (wasKnown || this.#lostAtMs !== undefined) {
+      counters.reconnects += 1;
+      if (frame.resumed) counters.resumes += 1;
+      else counters.newSessions += 1;
+    }
+    const darkMs = this.#endDark();
+    if (frame.resumed) this.diagnostics.emit("resumed", { pod: frame.pod, darkMs });
+    this.publisher.attach({ id: link.id, send: (text) => link.sendText(text) });
+  }
+
+  #onReady(link: Link): void {
+    link.isReady = true;
+    this.#subscribeMissing();
+    if (!this.#go("ready")) return;
+    this.diagnostics.emit("ready", { pod: link.pod ?? "" });
+    for (const waiting of this.#ready.splice(0)) waiting.resolve();
+  }
+
+  // ---- frames -----------------------------------------------------------------------------------------------------------
+
+  #onFrame(link: Link, frame: ServerFrame): void {
+    const isPrimary = link === this.#primary;
+    const move = this.#move;
+    switch (frame.t) {
+      case "sub.ok":
+        this.#asking.delete(frame.i);
+        if (isPrimary && !this.subscriptions.has(frame.c)) this.#sendUnsub(link, frame.c);
+        this.subscriptions.receive(frame, link.feeds, isPrimary, link.asked.get(frame.c));
+        break;
+      case "pub":
+      case "pub.ephemeral":
+      case "gap":
+      case "diverged":
+        // Ephemerals come once at most: around a commit both pods may send them, so neither is taken.
+        this.subscriptions.receive(frame, link.feeds, isPrimary && !move?.isCommitting, link.asked.get(frame.c));
+        break;
+      case "pub.ok":
+        this.publisher.onStored(frame.i, frame.e, frame.o, frame.dup === true);
+        break;
+      case "page":
+        this.requests.onPage(frame);
+        break;
+      case "err":
+        this.#onError(link, frame);
+        break;
+      case "migrate":
+        if (isPrimary) this.#onMigrate(link, frame);
+        break;
+      case "pace":
+        this.#pace = { ...frame, untilMs: this.#settings.clock.now() + frame.forMs };
+        this.diagnostics.emit("pace", { minMs: frame.minMs, maxMs: frame.maxMs, forMs: frame.forMs });
+        break;
+      case "bye":
+        if (isPrimary) this.#pace = { ...frame, untilMs: Number.POSITIVE_INFINITY };
+        break;
+      case "welcome": {
+        const { pod, session, g: generation, resumed, prepared } = frame;
+        this.diagnostics.emit("welcome", { pod, session, generation, resumed, prepared });
+        if (isPrimary) this.#onWelcome(link, frame);
+        break;
+      }
+      case "ready":
+        if (isPrimary) this.#onReady(link);
+        break;
+      case "unsub.ok":
+      case "commit.ok":
+      case "ping":
+      case "pong":
+        break;
+    }
+    if (move && link === move.candidate) move.onFrame(frame);
+    move?.advance();
+  }
+
+  #onError(link: Link, frame: Extract<ServerFrame, { t: "err" }>): void {
+    if (frame.i === undefined || this.publisher.onRefused(frame.i, frame)) return;
+    const retry = WIRE_ERRORS[frame.code]?.retry ?? false;
+    if (this.requests.onRefused(frame.i, frame.code, frame.message, retry)) return;
+    const asked = this.#asking.get(frame.i);
+    if (!asked) return;
+    this.#asking.delete(frame.i);
+    if (retry) {
+      this.#settings.clock.setTimer(() => this.#subscribeMissing(), frame.afterMs ?? 250);
+      return;
+    }
+    link.asked.delete(asked.channel);
+    const text = `cannot subscribe to "${asked.channel}": ${frame.message}`;
+    this.subscriptions.refuse(asked.channel, new ClientError("refused", text, { wireCode: frame.code }));
+  }
+
+  // ---- channels ---------------------------------------------------------------------------------------------------------
+
+  /** Asks for every channel that the connection in use does not serve yet. */
+  #subscribeMissing(): void {
+    const link = this.#primary;
+    // During a commit neither socket takes writes; `onCommitted` and `onFailed` come back here.
+    if (!link?.isReady || link.isDown || this.#move?.isCommitting) return;
+    const asking = new Set([...this.#asking.values()].filter((ask) => ask.link === link).map((ask) => ask.channel));
+    for (const c of this.subscriptions.names()) {
+      if (link.feeds.has(c) || asking.has(c)) continue;
+      const from = this.subscriptions.position(c);
+      const i = (this.#requestIds += 1);
+      this.#asking.set(i, { channel: c, link });
+      if (from) link.asked.set(c, from);
+      else link.asked.delete(c);
+      link.send({ t: "sub", i, c, ...(from ? { from } : {}) });
+    }
+  }
+
+  #unsubscribe(channel: string): void {
+    const link = this.#primary;
+    // Not confirmed yet: `sub.ok` of a channel that nobody wants is answered with `unsub`.
+    if (link?.isReady && !link.isDown && !this.#move?.isCommitting && link.feeds.has(channel)) {
+      this.#sendUnsub(link, channel);
+    }
+  }
+
+  #sendUnsub(link: Link, c: string): void {
+    link.feeds.delete(c);
+    link.asked.delete(c);
+    link.send({ t: "unsub", i: (this.#requestIds += 1), c });
+  }
+
+  // ---- moving -----------------------------------------------------------------------------------------------------------
+
+  #onMigrate(source: Link, frame: MigrateFrame): void {
+    if (!this.#identity || isTerminal(this.#state)) return;
+    const current = this.#move;
+    if (current?.isCommitting) return;
+    if (current?.phase === "settling") {
+      this.#nextMigrate = frame;
+      return;
+    }
+    if (current) {
+      current.abandon();
+      this.diagnostics.emit("migrate-failed", { id: current.frame.id, why: "replaced" });
+    }
+    this.diagnostics.emit("migrate-start", {
+      id: frame.id,
+      from: source.pod ?? "",
+      to: frame.pod,
+      reason: frame.reason,
+      deadlineMs: frame.deadlineMs,
+    });
+    const url = this.#namedUrl(frame);
+    this.diagnostics.emit("connecting", { url: withoutTicket(url), attempt: 0, purpose: "move" });
+    this.#move = new Move(this.#moveHost, this.#settings.clock, frame, source, this.#openLink(url));
+  }
+
+  #namedUrl(frame: MigrateFrame): string {
+    const url = new URL(frame.url ?? this.#settings.url);
+    url.searchParams.set(NAMED_ARRIVAL.pod, frame.pod);
+    url.searchParams.set(NAMED_ARRIVAL.ticket, frame.ticket);
+    return url.href;
+  }
+
+  #moveHostFor(nextRequestId: () => number): MoveHost {
+    const { diagnostics, publisher, subscriptions } = this;
+    const { counters } = diagnostics;
+    return {
+      nextRequestId,
+      sendPrepare: (candidate, ticket) => {
+        const { token: _, sub: __, ...hello } = this.#helloFor(candidate);
+        candidate.send({ ...hello, ticket, prepare: true });
+      },
+      hasCaughtUp: (candidate) => subscriptions.hasCaughtUp(candidate.feeds, [...candidate.asked.keys()]),
+      onPrepared: (move) => diagnostics.emit("prepared", { id: move.frame.id, pod: move.candidate.pod ?? "" }),
+      onCommitting: () => publisher.hold(),
+      onCommitted: (move, generation, heldMs) => {
+        const link = move.candidate;
+        counters.moves += 1;
+        this.#primary = link;
+        link.isReady = true;
+        if (this.#lostAtMs === undefined) diagnostics.dark(heldMs);
+        else this.#endDark();
+        diagnostics.emit("committed", { id: move.frame.id, pod: link.pod ?? "", generation, heldMs });
+        subscriptions.adopt(link.feeds);
+        publisher.attach({ id: link.id, send: (text) => link.sendText(text) });
+        for (const channel of [...link.feeds.keys()]) {
+          if (!subscriptions.has(channel)) this.#sendUnsub(link, channel);
+        }
+        this.#onReady(link);
+      },
+      isSettled: (move) =>
+        publisher.outstanding(move.source.id) === 0 &&
+        this.requests.outstanding(move.source) === 0 &&
+        subscriptions.names().every((channel) => move.candidate.feeds.has(channel)),
+      onSettled: (move, tookMs) => {
+        this.#move = undefined;
+        const { source, candidate } = move;
+        if (!source.isDown) {
+          source.close();
+          this.#tellClosed(source, CLOSE_CODES.normal.code, "moved", true, "leaving");
+        }
+        this.#forget(source);
+        diagnostics.emit("moved", { id: move.frame.id, from: source.pod ?? "", to: candidate.pod ?? "", tookMs });
+        const next = this.#nextMigrate;
+        this.#nextMigrate = undefined;
+        if (next && !candidate.isDown) this.#onMigrate(candidate, next);
+      },
+      onFailed: (move, why) => {
+        this.#move = undefined;
+        counters.movesFailed += 1;
+        diagnostics.emit("migrate-failed", { id: move.frame.id, why });
+        const { source } = move;
+        if (source.isDown) {
+          this.#way = { ticket: move.frame.ticket };
+          this.#lost("the move failed and the old socket is gone", 1006, 0);
+          return;
+        }
+        source.send({ t: "migrate.fail", id: move.frame.id, why });
+        if (source.welcome) publisher.attach({ id: source.id, send: (text) => source.sendText(text) });
+        this.#subscribeMissing();
+      },
+      onUnknown: (move) => {
+        this.#move = undefined;
+        counters.movesFailed += 1;
+        diagnostics.emit("migrate-failed", { id: move.frame.id, why: "unknown" });
+        this.#way = { ticket: move.frame.ticket };
+        this.#leave("the commit was not answered", 0);
+      },
+    };
+  }
+
+  // ---- breaks -----------------------------------------------------------------------------------------------------------
+
+  #onDown(link: Link, code: number, reason: string): void {
+    const move = this.#move;
+    const role = link === this.#primary ? "primary" : link === move?.candidate ? "candidate" : "leaving";
+    this.#tellClosed(link, code, reason, false, role);
+    if (move && link === move.source && link !== this.#primary) {
+      this.#forget(link);
+      move.onSourceDown();
+      return;
+    }
+    if (link !== this.#primary) {
+      move?.onCandidateDown();
+      return;
+    }
+    this.#forget(link);
+    this.#primary = undefined;
+    if (move?.source === link) {
+      const ticket = move.frame.ticket;
+      this.#lostAtMs ??= this.#settings.clock.now();
+      if (move.onSourceDown()) {
+        this.#go("orphaned");
+        return;
+      }
+      this.#move = undefined;
+      this.diagnostics.counters.movesFailed += 1;
+      this.diagnostics.emit("migrate-failed", { id: move.frame.id, why: "source-lost" });
+      this.#way = { url: this.#namedUrl(move.frame), ticket };
+      this.#lost(reason, code, 0);
+      return;
+    }
+    if (move) {
+      // The new home is lost while the old socket was still being left: nothing is there to stay on.
+      this.#move = undefined;
+      move.abandon();
+      move.source.close();
+      this.#forget(move.source);
+    }
+    this.#lost(reason, code);
+  }
+
+  /** Answers of this socket will not come any more. */
+  #forget(link: Link): void {
+    for (const [i, ask] of this.#asking) if (ask.link === link) this.#asking.delete(i);
+    this.requests.onDown(link);
+    this.publisher.detach(link.id);
+  }
+
+  /** Leaves every socket on purpose, to come back with a resume. */
+  #leave(reason: string, delayMs: number): void {
+    const links = new Set([this.#primary, this.#move?.candidate, this.#move?.source]);
+    this.#move?.abandon();
+    this.#move = undefined;
+    this.#primary = undefined;
+    for (const link of links) {
+      if (!link || link.isDown) continue;
+      link.close(CLOSE_CODES.backoff.code, "resume");
+      this.#forget(link);
+    }
+    this.#lost(reason, 1006, delayMs);
+  }
+
+  #lost(reason: string, code: number, delayMs?: number): void {
+    const { diagnostics } = this;
+    const wasOpen = this.#state === "live" || this.#state === "restoring";
+    if (wasOpen) {
+      diagnostics.counters.disconnects += 1;
+      diagnostics.emit("disconnect", { code, reason });
+    }
+    this.#settings.clock.clearTimer(this.#stableTimer);
+    this.#nextMigrate = undefined;
+    this.subscriptions.forgetHeld();
+    const action = closeActionFor(code);
+    const { token } = this.#settings;
+    const canRefresh = code === CLOSE_CODES.unauthorized.code && typeof token === "function" && this.#attempt === 0;
+    if ((action === "stay-away" && !canRefresh) || action === "done") {
+      const text = `cannot stay connected: the server closed with ${code}${reason ? ` (${reason})` : ""}`;
+      this.#end("refuse", new ClientError("given-up", text), code);
+      return;
+    }
+    if (action === "new-session") this.#identity = undefined;
+    if (!this.#go("lost")) return;
+    this.#lostAtMs ??= this.#settings.clock.now();
+    // The named pod was tried once; after that any pod will do, and the ticket only says that a move failed.
+    if (!wasOpen && this.#way?.url) this.#way = { ticket: this.#way.ticket };
+    if (this.#hasHadEnough()) {
+      this.#end("refuse", new ClientError("given-up", "cannot connect: the give-up policy fired"), code);
+      return;
+    }
+    this.#wait(code, delayMs);
+  }
+
+  #wait(code: number, delayMs: number | undefined): void {
+    const { clock, random } = this.#settings;
+    const pace = this.#pace && this.#pace.untilMs > clock.now() ? this.#pace : undefined;
+    const action = closeActionFor(code);
+    const isOurs = delayMs !== undefined;
+    this.#isWindowed = !isOurs && pace !== undefined && (action === "window" || code === 1006);
+    if (this.#isWindowed) this.#pace = undefined;
+    const delay = delayMs ?? reconnectDelayMs(this.#attempt, random(), this.#isWindowed ? pace : undefined);
+    this.diagnostics.emit("waiting", { delayMs: delay, attempt: this.#attempt, windowed: this.#isWindowed });
+    this.#attempt += 1;
+    this.#retryIn(delay);
+  }
+
+  #retryIn(delayMs: number): void {
+    const { clock } = this.#settings;
+    clock.clearTimer(this.#retryTimer);
+    this.#retryTimer = clock.setTimer(() => {
+      if (this.#go("retry")) void this.#connect();
+    }, delayMs);
+  }
+
+  #hasHadEnough(): boolean {
+    const { afterAttempts, afterMs } = this.#settings.giveUp;
+    if (afterAttempts !== undefined && this.#attempt >= afterAttempts) return true;
+    const darkMs = this.#settings.clock.now() - (this.#lostAtMs ?? 0);
+    return afterMs !== undefined && this.#lostAtMs !== undefined && darkMs >= afterMs;
+  }
+
+  /** The publisher's generation rose, and only `hello` can say so. */
+  #sayHelloAgain(): void {
+    if (this.#primary || this.#move) this.#leave("the publisher begins anew", 0);
+  }
+
+  #end(event: "stop" | "refuse", error: ClientError, code: number): void {
+    if (!this.#go(event)) return;
+    const { clock } = this.#settings;
+    this.#failure = error;
+    clock.clearTimer(this.#retryTimer);
+    clock.clearTimer(this.#stableTimer);
+    const links = new Set([this.#primary, this.#move?.candidate, this.#move?.source]);
+    this.#move?.abandon();
+    this.#move = undefined;
+    this.#primary = undefined;
+    for (const link of links) {
+      if (!link) continue;
+      link.close();
+      this.requests.onDown(link);
+    }
+    if (event === "refuse") this.diagnostics.emit("given-up", { why: error.message, code });
+    this.publisher.fail(error);
+    this.subscriptions.endAll(error);
+    for (const waiting of this.#ready.splice(0)) waiting.reject(error);
+  }
+
+  #endDark(): number {
+    if (this.#lostAtMs === undefined) return 0;
+    const darkMs = this.#settings.clock.now() - this.#lostAtMs;
+    this.#lostAtMs = undefined;
+    this.diagnostics.dark(darkMs);
+    return darkMs;
+  }
+
+  #tellClosed(
+    link: Link,
+    code: number,
+    reason: string,
+    byClient: boolean,
+    role: "primary" | "leaving" | "candidate",
+  ): void {
+    const { pod } = link;
+    this.diagnostics.emit("socket-closed", { ...(pod === undefined ? {} : { pod }), code, reason, byClient, role });
+  }
+
+  #go(event: ConnectionEvent): boolean {
+    const from = this.#state;
+    const to = stateAfter(from, event);
+    if (!to) return false;
+    this.#state = to;
+    this.diagnostics.emit("state", { from, to });
+    return true;
+  }
+}
+
+function withoutTicket(url: string): string {
+  return url.replace(/([?&]ticket=)[^&]*/, "$1...");
+}
