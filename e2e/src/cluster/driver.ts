@@ -38,7 +38,10 @@ export interface ClusterDriver {
   /** A network namespace on the cluster's network for load generators, where the driver has one (`nsenter --net=PATH`). */
   readonly clientNetworkNamespace?: string;
 
-  /** Brings the cluster up, or reuses the healthy one that is there; a half-dead one is taken down first. */
+  /**
+   * Brings the cluster up, or reuses the healthy one that is there; a half-dead one is taken down first. When `signal` aborts,
+   * what was begun is taken down before this throws `INTERRUPTED`; after any other failure it stays, so that its logs can be read.
+   */
   up(progress: Progress, signal?: AbortSignal): Promise<void>;
   /** Takes everything down that `up` has made, also what a crashed run left. Does nothing when nothing is there. */
   down(progress: Progress): Promise<void>;

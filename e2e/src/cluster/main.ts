@@ -41,16 +41,9 @@ program
     const progress = createProgress();
     progress.note(`cluster: ${driver.name} (${driver.reason})`);
     const abort = new AbortController();
-    const wasUp = (await driver.status()).state === "up";
-    const stop = () => abort.abort();
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, stop);
-    try {
-      await driver.up(progress, abort.signal);
-    } catch (error) {
-      // What was begun is taken down on Ctrl-C; after a failure it stays, so that its logs can be read. The next `up` removes it.
-      if (abort.signal.aborted && !wasUp) await driver.down(progress);
-      throw error;
-    }
+    // Kept to the end: a second Ctrl-C, or the same one passed on by npm, must not kill the taking down.
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => abort.abort());
+    await driver.up(progress, abort.signal);
     console.log(hint(driver));
   });
 

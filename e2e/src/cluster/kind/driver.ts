@@ -74,22 +74,14 @@ export function createKindDriver(reason: string): ClusterDriver {
           if ((before ?? (await status())).state === "up") return report.done("runs already, reused");
           await run(kind("delete", "cluster", "--name", KIND_CLUSTER), { signal });
           await prepareState(state);
-          await run(
-            kind(
-              "create",
-              "cluster",
-              "--config",
-              join(state, "kind.yaml"),
-              "--kubeconfig",
-              kubeconfig,
-              "--wait",
-              "180s",
-            ),
-            {
-              signal,
-              onLine: (line) => report.doing(line.replace(/[^\x20-\x7e]/g, "").trim() || "creating"),
-            },
-          );
+          const config = ["--config", join(state, "kind.yaml"), "--kubeconfig", kubeconfig, "--wait", "180s"];
+          const onLine = (line: string) => report.doing(line.replace(/[^\x20-\x7e]/g, "").trim() || "creating");
+          try {
+            await run(kind("create", "cluster", ...config), { signal, onLine });
+          } catch (error) {
+            if (signal?.aborted) await removeContainers(state);
+            throw error;
+          }
           report.done("created");
         });
       });
@@ -99,19 +91,8 @@ export function createKindDriver(reason: string): ClusterDriver {
       await withLock(`${state}.lock`, async () => {
         progress.begin(1);
         await progress.step("kind cluster", "taking down", async (report) => {
-          // Containers are found by kind's label, so that this works without the kind program and after a crash.
-          const found = await run([
-            "docker",
-            "ps",
-            "--all",
-            "--quiet",
-            "--filter",
-            `label=io.x-k8s.kind.cluster=${KIND_CLUSTER}`,
-          ]);
-          const containers = found.split("\n").filter(Boolean);
-          if (containers.length > 0) await run(["docker", "rm", "--force", "--volumes", ...containers]);
-          await rm(state, { recursive: true, force: true });
-          report.done(containers.length > 0 ? "taken down" : "nothing to take down");
+          const count = await removeContainers(state);
+          report.done(count > 0 ? "taken down" : "nothing to take down");
         });
       });
     },
@@ -180,6 +161,16 @@ export function createKindDriver(reason: string): ClusterDriver {
       await run(["docker", "exec", node, "ctr", "--namespace", "k8s.io", "task", "kill", "-s", signal, containerId]);
     },
   };
+}
+
+/** Removes the cluster's containers, found by kind's label: works without the kind program and after a crash. */
+async function removeContainers(state: string): Promise<number> {
+  const label = `label=io.x-k8s.kind.cluster=${KIND_CLUSTER}`;
+  const found = await run(["docker", "ps", "--all", "--quiet", "--filter", label]);
+  const containers = found.split("\n").filter(Boolean);
+  if (containers.length > 0) await run(["docker", "rm", "--force", "--volumes", ...containers]);
+  await rm(state, { recursive: true, force: true });
+  return containers.length;
 }
 
 async function prepareState(state: string): Promise<void> {

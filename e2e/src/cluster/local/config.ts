@@ -71,6 +71,8 @@ export function kubeletConfig(node: LocalNode, layout: NodeLayout, authorityFile
     imageGCHighThresholdPercent: 100,
     imageGCLowThresholdPercent: 99,
     resolvConf: layout.resolvConf,
+    // Not /var/log/pods: what lies in the state folder goes with it.
+    podLogsDir: layout.podLogs,
     maxPods: 250,
     // Two nodes share one machine's work: start pods as fast as it can.
     kubeAPIQPS: 200,

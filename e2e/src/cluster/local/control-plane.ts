@@ -1,4 +1,5 @@
 // The control plane of the local cluster: etcd, API server, controllers, scheduler and name server in one network namespace.
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { poll, run, tryRun } from "../command.ts";
@@ -46,6 +47,7 @@ export async function startControllers(state: StateLayout, launcher: Launcher, s
 }
 
 export async function isApiReady(state: StateLayout): Promise<boolean> {
+  if (!existsSync(partPath("kubectl"))) return false;
   const request = ["get", "--raw", "/readyz", "--request-timeout=2s"];
   return (await tryRun([partPath("kubectl"), `--kubeconfig=${state.kubeconfig}`, ...request])).status === 0;
 }

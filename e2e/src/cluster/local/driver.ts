@@ -79,20 +79,20 @@ export function createLocalDriver(reason: string): ClusterDriver {
           return;
         }
         assertOwner(layout);
-        await create(layout, progress, kubectl.nodes, signal);
+        try {
+          await create(layout, progress, kubectl.nodes, signal);
+        } catch (error) {
+          if (signal?.aborted) await takeDownStep(layout, progress);
+          throw error;
+        }
       });
     },
 
     async down(progress) {
       assertMachine();
       await withLock(layout.lock, async () => {
-        progress.begin(1);
-        await progress.step("cluster", "taking down", async (report) => {
-          if (!(await hasAnything(layout))) return report.done("nothing to take down");
-          assertOwner(layout);
-          await takeDown(layout);
-          report.done("taken down");
-        });
+        assertOwner(layout);
+        await takeDownStep(layout, progress);
       });
     },
 
@@ -158,6 +158,15 @@ export function createLocalDriver(reason: string): ClusterDriver {
       await signalTask(nodeLayout(layout.root, host).socket, containerId, signal);
     },
   };
+}
+
+async function takeDownStep(layout: StateLayout, progress: Progress): Promise<void> {
+  progress.begin(1);
+  await progress.step("cluster", "taking down", async (report) => {
+    if (!(await hasAnything(layout))) return report.done("nothing to take down");
+    await takeDown(layout);
+    report.done("taken down");
+  });
 }
 
 /** Builds what is missing, then starts everything; each phase is a progress step. */

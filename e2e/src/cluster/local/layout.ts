@@ -2,7 +2,7 @@
 import { join } from "node:path";
 
 /** Raise when a change to the set-up makes a running cluster of the older kind unfit for reuse. */
-export const LAYOUT_REVISION = 1;
+export const LAYOUT_REVISION = 2;
 
 export const BRIDGE = "wsc-bridge";
 /** Prefix of the network namespaces; only namespaces with it are ever deleted. */
@@ -75,6 +75,7 @@ export type NodeLayout = {
   readonly kubelet: string;
   readonly kubeletConfig: string;
   readonly resolvConf: string;
+  readonly podLogs: string;
 };
 
 export function nodeLayout(state: string, node: LocalNode): NodeLayout {
@@ -91,6 +92,7 @@ export function nodeLayout(state: string, node: LocalNode): NodeLayout {
     kubelet: join(root, "kubelet"),
     kubeletConfig: join(root, "kubelet.yaml"),
     resolvConf: join(root, "resolv.conf"),
+    podLogs: join(root, "pod-logs"),
   };
 }
 

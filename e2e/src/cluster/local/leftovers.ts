@@ -1,14 +1,19 @@
 // Finds what a local cluster has on this machine from names and kernel state, never from memory: a crashed run is found as well.
 import { existsSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { isAlive, readRecords } from "../processes.ts";
 import { cgroupProcesses } from "./cgroups.ts";
 import { NAMESPACE_PREFIX, NODES, namespacePath, nodeLayout, type StateLayout } from "./layout.ts";
 
-const NETNS_FOLDER = "/run/netns";
+/** Where `ip netns` mounts named network namespaces. */
+export const NETNS_FOLDER = "/run/netns";
 const SHIM_SOCKETS = "/run/containerd/s/";
 const RUNC_STATE = "/run/containerd/runc/k8s.io";
 const CNI_RESULTS = "/var/lib/cni/results";
+const CONTAINER_LOG_LINKS = "/var/log/containers";
+const KUBELET_FOLDER = "/var/lib/kubelet";
+const DEVICE_PLUGINS = `${KUBELET_FOLDER}/device-plugins`;
+const DEVICE_PLUGIN_FILES = ["kubelet.sock", "DEPRECATION"];
 
 /** Mount points at or below `folder`, deepest first. `mountinfo` is the text of /proc/self/mountinfo. */
 export function mountsBelow(folder: string, mountinfo: string): string[] {
@@ -97,9 +102,33 @@ export function removeRuntimeFiles(layout: StateLayout): void {
       rmSync(join(RUNC_STATE, id), { recursive: true, force: true });
     }
   }
-  if (!existsSync(CNI_RESULTS)) return;
-  for (const entry of readdirSync(CNI_RESULTS)) {
-    const file = join(CNI_RESULTS, entry);
+  for (const file of filesIn(CNI_RESULTS)) {
     if (readFileSync(file, "utf8").includes(`${layout.root}/`)) rmSync(file, { force: true });
+  }
+}
+
+/** Removes what kubelets keep at places that cannot be set; call before the state folder is removed. */
+export function removeKubeletFiles(layout: StateLayout): void {
+  for (const link of filesIn(CONTAINER_LOG_LINKS)) {
+    if (isLinkInto(link, layout.root)) rmSync(link, { force: true });
+  }
+  if (existsSync(CONTAINER_LOG_LINKS) && filesIn(CONTAINER_LOG_LINKS).length === 0)
+    rmSync(CONTAINER_LOG_LINKS, { recursive: true });
+  // A kubelet that is not ours keeps more in its folder than this socket; then nothing is touched.
+  const others = filesIn(KUBELET_FOLDER).filter((path) => path !== DEVICE_PLUGINS);
+  const sockets = filesIn(DEVICE_PLUGINS);
+  if (others.length > 0 || sockets.some((path) => !DEVICE_PLUGIN_FILES.includes(basename(path)))) return;
+  rmSync(KUBELET_FOLDER, { recursive: true, force: true });
+}
+
+function filesIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder).map((entry) => join(folder, entry)) : [];
+}
+
+function isLinkInto(path: string, folder: string): boolean {
+  try {
+    return readlinkSync(path).startsWith(`${folder}/`);
+  } catch {
+    return false;
   }
 }

@@ -1,5 +1,5 @@
 // The network of the local cluster: one bridge, one network namespace per host on it, routes to each node's pods.
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { run, tryRun } from "../command.ts";
 import {
   BRIDGE,
@@ -12,7 +12,7 @@ import {
   SERVICE_CIDR,
   namespacePath,
 } from "./layout.ts";
-import { hostNamespaces } from "./leftovers.ts";
+import { NETNS_FOLDER, hostNamespaces } from "./leftovers.ts";
 
 const [FIRST_NODE] = NODES;
 
@@ -52,7 +52,7 @@ export function hostBatch(host: { readonly name: string; readonly address: strin
 }
 
 export async function createNetwork(signal?: AbortSignal): Promise<void> {
-  mkdirSync("/run/netns", { recursive: true });
+  mkdirSync(NETNS_FOLDER, { recursive: true });
   for (const host of HOSTS) await run(["ip", "netns", "add", host.namespace], { signal });
   await run(["ip", "-batch", "-"], { input: `${networkBatch().join("\n")}\n`, signal });
   for (const host of HOSTS) {
@@ -76,4 +76,9 @@ export async function removeNetwork(namespaces: readonly string[]): Promise<void
   for (const name of namespaces) await tryRun(["ip", "netns", "del", name]);
   for (const host of HOSTS) await tryRun(["ip", "link", "del", vethName(host.name)]);
   await tryRun(["ip", "link", "del", BRIDGE]);
+  // `ip netns add` mounted the folder on itself; where no namespace needs it any more, that goes too.
+  if (existsSync(NETNS_FOLDER) && readdirSync(NETNS_FOLDER).length === 0) {
+    await tryRun(["umount", NETNS_FOLDER]);
+    await tryRun(["rmdir", NETNS_FOLDER]);
+  }
 }

@@ -6,7 +6,7 @@ import { poll, tryRun } from "../command.ts";
 import { ClusterError } from "../errors.ts";
 import { existingCgroups, removeCgroups } from "./cgroups.ts";
 import { OWNER_FILE, type StateLayout } from "./layout.ts";
-import { clusterProcesses, hostNamespaces, mountsBelow, removeRuntimeFiles } from "./leftovers.ts";
+import { clusterProcesses, hostNamespaces, mountsBelow, removeKubeletFiles, removeRuntimeFiles } from "./leftovers.ts";
 import { hasNetwork, removeNetwork } from "./network.ts";
 
 const END_TIMEOUT_MS = 20_000;
@@ -30,6 +30,7 @@ export async function takeDown(layout: StateLayout): Promise<void> {
   );
   for (const path of currentMounts(layout)) await tryRun(["umount", "-l", path]);
   removeRuntimeFiles(layout);
+  removeKubeletFiles(layout);
   await removeNetwork(hostNamespaces());
   // The kernel empties a cgroup a moment after its last process has ended.
   const stuck = await poll(async () => (removeCgroups().length === 0 ? true : undefined), END_TIMEOUT_MS, 50);
