@@ -23,6 +23,7 @@ describe("continuityOf", () => {
       cut: 0,
       longestDarkMs: 0,
       pod: "a",
+      isHeld: true,
     });
   });
 
@@ -54,7 +55,11 @@ describe("continuityOf", () => {
   });
 
   it("takes a client that never came back as dark until the end", () => {
-    expect(continuityOf([{ ...first, closedAt: 4_000 }], END)).toMatchObject({ cut: 1, longestDarkMs: 6_000 });
+    expect(continuityOf([{ ...first, closedAt: 4_000 }], END)).toMatchObject({
+      cut: 1,
+      longestDarkMs: 6_000,
+      isHeld: false,
+    });
   });
 
   it("does not count a preparation that was given up", () => {

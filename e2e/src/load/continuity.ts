@@ -34,6 +34,8 @@ export type Continuity = {
   readonly longestDarkMs: number;
   /** Pod of the socket that holds the session at the end. */
   readonly pod: string | undefined;
+  /** At the end some socket holds the session. */
+  readonly isHeld: boolean;
 };
 
 type Span = { readonly from: number; readonly to: number };
@@ -89,5 +91,6 @@ export function continuityOf(lives: readonly SocketLife[], end: number): Continu
     ).length,
     longestDarkMs: Math.max(longestHole(spans), end - lastEnd),
     pod: last?.pod,
+    isHeld: last !== undefined && lastEnd >= end,
   };
 }

@@ -1,0 +1,38 @@
+// The WebSocketCluster that runs use, as the manifest a user would write.
+import { API_VERSION, KIND, type WebSocketClusterSpec } from "@wscluster/crds";
+
+export const CHAT = "chat";
+
+export type ChatOptions = {
+  readonly namespace: string;
+  readonly image: string;
+  readonly redisUrl: string;
+  readonly replicas?: number;
+  readonly edgeReplicas?: number;
+  readonly maxPerSecond?: number;
+  readonly retainSeconds?: number;
+};
+
+export type ChatManifest = {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace: string };
+  readonly spec: WebSocketClusterSpec;
+};
+
+export function chatCluster(options: ChatOptions): ChatManifest {
+  return {
+    apiVersion: API_VERSION,
+    kind: KIND,
+    metadata: { name: CHAT, namespace: options.namespace },
+    spec: {
+      replicas: options.replicas ?? 3,
+      server: { image: options.image },
+      redis: { url: options.redisUrl },
+      auth: { anonymous: true },
+      edge: { replicas: options.edgeReplicas ?? 2 },
+      rollout: { retainSeconds: options.retainSeconds ?? 2 },
+      ...(options.maxPerSecond === undefined ? {} : { moves: { maxPerSecond: options.maxPerSecond } }),
+    },
+  };
+}

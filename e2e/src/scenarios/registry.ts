@@ -1,0 +1,25 @@
+// All scenarios, in the order in which `--all` runs them.
+import { badImage } from "./bad-image.ts";
+import { blueGreen } from "./blue-green.ts";
+import { firstConnect } from "./first-connect.ts";
+import { idle } from "./idle.ts";
+import { invalidSpec } from "./invalid-spec.ts";
+import { operatorKilled } from "./operator-killed.ts";
+import { operatorUpgraded } from "./operator-upgraded.ts";
+import { podKilled } from "./pod-killed.ts";
+import { redisPaused } from "./redis-paused.ts";
+import type { Scenario } from "./scenario.ts";
+import { statusWiped } from "./status-wiped.ts";
+
+export const SCENARIOS: readonly Scenario[] = [
+  invalidSpec,
+  firstConnect,
+  blueGreen,
+  operatorKilled,
+  podKilled,
+  statusWiped,
+  badImage,
+  redisPaused,
+  operatorUpgraded,
+  idle,
+];
