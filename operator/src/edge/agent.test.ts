@@ -1,0 +1,296 @@
+// The agent against a real HAProxy. Kubernetes is a list in memory here; source.test.ts reads it from an API server.
+import { randomInt } from "node:crypto";
+import { join } from "node:path";
+import { createLogger } from "@wscluster/platform";
+import type { EdgeInstructions, EdgeState } from "@wscluster/protocol";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../runtime/index.ts";
+import { EdgeAgent } from "./agent.ts";
+import { noCounts } from "./counters.ts";
+import type { ServerPod } from "./pods.ts";
+import { HaproxyProxy } from "./proxy.ts";
+import type { EdgeFacts, EdgeSource } from "./source.ts";
+import { fileSnapshots } from "./snapshot.ts";
+import { Termination } from "./termination.ts";
+import { HAPROXY, startHaproxy, until, type TestHaproxy } from "./testing/haproxy.ts";
+import { dial, dialOpen, dialRefused, get, startPod, type TestPod, type TestSocket } from "./testing/socket.ts";
+
+const EDGE_UID = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
+const [BLUE_1, BLUE_2, GREEN] = ["b100000000000001", "b200000000000002", "9000000000000003"] as const;
+
+class ListSource implements EdgeSource {
+  facts: EdgeFacts | undefined;
+  readonly #handlers: (() => void)[] = [];
+  start(): void {}
+  async stop(): Promise<void> {}
+  read(): EdgeFacts | undefined {
+    return this.facts;
+  }
+  onChange(handler: () => void): void {
+    this.#handlers.push(handler);
+  }
+  set(pods: readonly ServerPod[], instructions: EdgeInstructions | undefined): void {
+    this.facts = { pods, instructions, ageMs: 7 };
+    for (const handler of this.#handlers) handler();
+  }
+}
+
+function podFor(pod: TestPod, revision: string, more: Partial<ServerPod> = {}): ServerPod {
+  const { key, port } = pod;
+  return { key, address: "127.0.0.1", port, adminPort: port, revision, isEligible: true, isReady: true, ...more };
+}
+
+describe.skipIf(HAPROXY === undefined)("edge agent with HAProxy", () => {
+  let haproxy: TestHaproxy;
+  let source: ListSource;
+  let agent: EdgeAgent;
+  let proxy: HaproxyProxy;
+  const pods: TestPod[] = [];
+  const sockets: TestSocket[] = [];
+  const agents: EdgeAgent[] = [];
+
+  const startAgent = async (from: EdgeSource): Promise<EdgeAgent> => {
+    proxy = new HaproxyProxy({ path: haproxy.runtimePath });
+    const started = new EdgeAgent({
+      edge: "aaaaaaaabbbb4ccc",
+      proxy,
+      source: from,
+      snapshots: fileSnapshots(join(haproxy.folder, "snapshot.json")),
+      clock: systemClock,
+      log: createLogger("silent"),
+      counters: noCounts(),
+      // Long, so that a test proves that events and not the resync did it.
+      resyncMs: 60_000,
+    });
+    agents.push(started);
+    await started.start();
+    return started;
+  };
+  const pod = async (key: string): Promise<TestPod> => {
+    const started = await startPod(key);
+    pods.push(started);
+    return started;
+  };
+  const open = async (path: string, headers?: Record<string, string>): Promise<TestSocket> => {
+    const socket = await dialOpen(haproxy.clientPath, path, headers);
+    sockets.push(socket);
+    return socket;
+  };
+  const acknowledged = async (generation: number, states: Record<string, string>): Promise<EdgeState> => {
+    let last: EdgeState | undefined;
+    await until(
+      async () => {
+        last = await agent.state().catch(() => undefined);
+        if (last?.generation !== generation) return false;
+        const has = Object.fromEntries(Object.entries(last.servers).map(([key, server]) => [key, server.state]));
+        return JSON.stringify(sorted(has)) === JSON.stringify(sorted(states));
+      },
+      `generation ${generation} with ${JSON.stringify(states)}`,
+      () => JSON.stringify(last),
+    );
+    return last as EdgeState;
+  };
+
+  beforeEach(async () => {
+    haproxy = await startHaproxy(EDGE_UID);
+    source = new ListSource();
+    agent = await startAgent(source);
+  });
+
+  afterEach(async () => {
+    await Promise.all(sockets.splice(0).map((socket) => socket.close()));
+    for (const started of agents.splice(0)) await started.stop();
+    await haproxy.dispose();
+    await Promise.all(pods.splice(0).map((started) => started.close()));
+  });
+
+  it("switches arrivals to the new revision while the sockets of the old one live on, in one and the same process", async () => {
+    const [blue, green] = [await pod(BLUE_1), await pod(GREEN)];
+    source.set([podFor(blue, "blue")], { generation: 1, takesNew: ["blue"] });
+    await acknowledged(1, { [BLUE_1]: "ready" });
+    const { pid } = haproxy;
+    const old = await open("/ws");
+    expect(old.pod).toBe(BLUE_1);
+    source.set([podFor(blue, "blue"), podFor(green, "green")], { generation: 2, takesNew: ["green"] });
+    const state = await acknowledged(2, { [BLUE_1]: "drain", [GREEN]: "ready" });
+    expect(state.servers[BLUE_1]).toEqual({ state: "drain", address: `127.0.0.1:${blue.port}`, sessions: 1 });
+    expect(state.connections).toBe(1);
+    for (let count = 0; count < 5; count++) expect((await open("/ws")).pod).toBe(GREEN);
+    expect(await old.echo("still here")).toBe("still here");
+    const named = await open(`/ws?pod=${BLUE_1}&ticket=any`);
+    expect(named.pod).toBe(BLUE_1);
+    expect(haproxy.pid).toBe(pid);
+    expect(await agent.isReady()).toBe(true);
+  });
+
+  it("tells the pod whom it means and through which edge, whatever the client claims", async () => {
+    const blue = await pod(BLUE_1);
+    source.set([podFor(blue, "blue")], { generation: 1, takesNew: ["blue"] });
+    await acknowledged(1, { [BLUE_1]: "ready" });
+    await open("/ws?x=1", { "x-wscluster-pod": "forged", "x-wscluster-edge": "forged" });
+    expect(blue.arrivals[0]?.headers).toMatchObject({
+      "x-wscluster-pod": BLUE_1,
+      "x-wscluster-edge": "aaaaaaaabbbb4ccc",
+      upgrade: "websocket",
+    });
+    expect(blue.arrivals[0]?.url).toBe("/ws?x=1");
+    await until(() => blue.checks.length > 0, "a check came");
+    expect(new Set(blue.checks)).toEqual(new Set([BLUE_1]));
+  });
+
+  it("refuses at the edge what no pod should see", async () => {
+    const blue = await pod(BLUE_1);
+    source.set([podFor(blue, "blue")], { generation: 1, takesNew: ["blue"] });
+    await acknowledged(1, { [BLUE_1]: "ready" });
+    expect((await dialRefused(haproxy.clientPath, `/ws?pod=${GREEN}&ticket=any`)).status).toBe(421);
+    expect((await dialRefused(haproxy.clientPath, "/ws?pod=be_pods/x&ticket=any")).status).toBe(421);
+    expect((await dialRefused(haproxy.clientPath, "/ws?pod=&ticket=any")).status).toBe(421);
+    expect((await dialRefused(haproxy.clientPath, `/ws?pod=${BLUE_1}`)).status).toBe(403);
+    const plain = await get(haproxy.clientPath, "/ws");
+    expect([plain.status, plain.headers.upgrade]).toEqual([426, "websocket"]);
+    const window = await get(haproxy.clientPath, "/wsc/admission");
+    expect([window.status, window.headers["access-control-allow-origin"]]).toEqual([200, "*"]);
+    expect(JSON.parse(window.body)).toEqual({ minMs: 0, maxMs: 3_000 });
+    expect((await get(haproxy.clientPath, "/edge-healthz")).status).toBe(200);
+    expect((await get(haproxy.healthPath, "/edge-healthz")).status).toBe(200);
+    expect(blue.arrivals).toEqual([]);
+  });
+
+  it("says 503 with a time to come back when nobody takes new ones, and still lets named ones in", async () => {
+    const blue = await pod(BLUE_1);
+    source.set([podFor(blue, "blue", { isEligible: false })], { generation: 1, takesNew: ["blue"] });
+    await acknowledged(1, { [BLUE_1]: "drain" });
+    const refused = await dialRefused(haproxy.clientPath, "/ws");
+    expect([refused.status, refused.headers["retry-after"], refused.headers["access-control-allow-origin"]]).toEqual([
+      503,
+      "3",
+      "*",
+    ]);
+    expect((await open(`/ws?pod=${BLUE_1}&ticket=any`)).pod).toBe(BLUE_1);
+  });
+
+  it("takes a gone pod out of use and deletes it when its last socket has ended", async () => {
+    const [blue, other] = [await pod(BLUE_1), await pod(BLUE_2)];
+    source.set([podFor(blue, "blue")], { generation: 1, takesNew: ["blue"] });
+    await acknowledged(1, { [BLUE_1]: "ready" });
+    const old = await open("/ws");
+    source.set([podFor(other, "blue")], { generation: 1, takesNew: ["blue"] });
+    await acknowledged(1, { [BLUE_2]: "ready" });
+    expect(await old.echo("kept")).toBe("kept");
+    expect((await proxy.read()).servers.map((server) => [server.key, server.state])).toContainEqual([BLUE_1, "maint"]);
+    expect((await dialRefused(haproxy.clientPath, `/ws?pod=${BLUE_1}&ticket=any`)).status).toBe(421);
+    await old.close();
+    await until(async () => {
+      source.set([podFor(other, "blue")], { generation: 1, takesNew: ["blue"] });
+      return (await proxy.read()).servers.every((server) => server.key !== BLUE_1);
+    }, "the server is deleted");
+  });
+
+  it("programs a restarted proxy at once and does not acknowledge in between", async () => {
+    const blue = await pod(BLUE_1);
+    source.set([podFor(blue, "blue")], { generation: 4, takesNew: ["blue"] });
+    await acknowledged(4, { [BLUE_1]: "ready" });
+    await haproxy.kill();
+    await expect(agent.state()).rejects.toMatchObject({ code: "Unreachable" });
+    expect(await agent.isReady()).toBe(false);
+    await haproxy.start();
+    await acknowledged(4, { [BLUE_1]: "ready" });
+    expect((await open("/ws")).pod).toBe(BLUE_1);
+  });
+
+  it("serves from the snapshot when the API server is away at the agent's start", async () => {
+    const [blue, green] = [await pod(BLUE_1), await pod(GREEN)];
+    source.set([podFor(blue, "blue"), podFor(green, "green")], { generation: 9, takesNew: ["green"] });
+    await acknowledged(9, { [BLUE_1]: "drain", [GREEN]: "ready" });
+    await agent.stop();
+    await haproxy.kill();
+    await haproxy.start();
+    agent = await startAgent(new ListSource());
+    const state = await acknowledged(9, { [BLUE_1]: "drain", [GREEN]: "ready" });
+    expect(state.sourceAgeMs).toBeGreaterThan(0);
+    expect((await open("/ws")).pod).toBe(GREEN);
+  });
+
+  it("neither follows nor acknowledges a switch to a revision of which it knows no ready pod", async () => {
+    const [blue, green] = [await pod(BLUE_1), await pod(GREEN)];
+    source.set([podFor(blue, "blue")], { generation: 1, takesNew: ["blue"] });
+    await acknowledged(1, { [BLUE_1]: "ready" });
+    source.set([podFor(blue, "blue"), podFor(green, "green", { isReady: false })], {
+      generation: 2,
+      takesNew: ["green"],
+    });
+    await acknowledged(1, { [BLUE_1]: "ready", [GREEN]: "drain" });
+    expect(agent.held).toBe("nobody-is-ready-yet");
+    source.set([podFor(blue, "blue"), podFor(green, "green")], { generation: 2, takesNew: ["green"] });
+    await acknowledged(2, { [BLUE_1]: "drain", [GREEN]: "ready" });
+  });
+
+  it("sends an arrival elsewhere when the pod that it should reach refuses the connection", async () => {
+    const [blue, dead] = [await pod(BLUE_1), await pod(BLUE_2)];
+    source.set([podFor(blue, "blue"), podFor(dead, "blue")], { generation: 1, takesNew: ["blue"] });
+    await acknowledged(1, { [BLUE_1]: "ready", [BLUE_2]: "ready" });
+    await dead.close();
+    for (let count = 0; count < 6; count++) expect((await open("/ws")).pod).toBe(BLUE_1);
+    // A named one must not become a socket of another pod.
+    const named = await dial(haproxy.clientPath, `/ws?pod=${BLUE_2}&ticket=any`);
+    expect("status" in named && [421, 503].includes(named.status)).toBe(true);
+  });
+
+  it("stops listening and waits for the last socket when the pod ends", async () => {
+    await agent.stop();
+    await haproxy.dispose();
+    // TCP, as in a pod: a unix socket cannot be told to listen no more. An address of one's own needs no free port.
+    const target = { host: `127.${randomInt(1, 255)}.${randomInt(1, 255)}.${randomInt(1, 255)}`, port: 8_000 };
+    haproxy = await startHaproxy(EDGE_UID, { bind: `${target.host}:${target.port}` });
+    agent = await startAgent(source);
+    const blue = await pod(BLUE_1);
+    source.set([podFor(blue, "blue")], { generation: 1, takesNew: ["blue"] });
+    await acknowledged(1, { [BLUE_1]: "ready" });
+    const socket = await dialOpen(target, "/ws");
+    const options = { proxy, clock: systemClock, log: createLogger("silent"), graceMs: 60_000, lagMs: 20, pollMs: 20 };
+    const termination = new Termination(options);
+    let answered = false;
+    const hook = termination.onHook().finally(() => (answered = true));
+    const signal = termination.onSignal();
+    await until(async () => {
+      const result = await dial(target, "/ws").catch(() => "refused" as const);
+      if (typeof result === "object" && "pod" in result) await result.close();
+      return result === "refused";
+    }, "no client gets in");
+    expect(await socket.echo("kept")).toBe("kept");
+    expect(answered).toBe(false);
+    await socket.close();
+    expect(await hook).toEqual({ kind: "drained", connections: 0 });
+    expect(await signal).toEqual({ kind: "drained", connections: 0 });
+    // The agent's own connection must not keep a softly stopped proxy alive.
+    await agent.stop();
+    process.kill(haproxy.pid, "SIGUSR1");
+    await haproxy.ended();
+  });
+
+  it("logs each arrival when it is answered, with pod and way, and never the ticket", async () => {
+    const blue = await pod(BLUE_1);
+    source.set([podFor(blue, "blue")], { generation: 1, takesNew: ["blue"] });
+    await acknowledged(1, { [BLUE_1]: "ready" });
+    const before = Date.now();
+    await open(`/ws?pod=${BLUE_1}&ticket=hidden`);
+    await open("/ws");
+    const lines = () =>
+      haproxy
+        .log()
+        .split("\n")
+        .filter((line) => line.startsWith("{"));
+    await until(() => lines().length >= 2, "two lines", haproxy.log);
+    const logged = lines().map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(logged.map(({ status, pod: key, named }) => [status, key, named])).toEqual([
+      [101, BLUE_1, "1"],
+      [101, BLUE_1, "0"],
+    ]);
+    expect(Math.abs(Number(logged[0]?.["t"]) - before)).toBeLessThan(10_000);
+    expect(haproxy.log()).not.toContain("hidden");
+  });
+});
+
+function sorted(record: Record<string, string>): [string, string][] {
+  return Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1));
+}

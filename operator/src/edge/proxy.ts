@@ -1,0 +1,105 @@
+// The proxy as the agent sees it, over one runtime connection that stays open: its end is how a restart is noticed at once.
+// Not here: what the proxy should have.
+import { PROXY } from "./haproxy-config.ts";
+import { commandText, type EdgeCommand, type ProxyServer } from "./reconcile.ts";
+import { parseInfo, parseServersState, parseStat } from "./runtime-output.ts";
+import { RuntimeConnection, RuntimeSocketError, type RuntimeSocketOptions } from "./runtime-socket.ts";
+
+export type ProxyView = {
+  readonly servers: readonly ProxyServer[];
+  /** Client connections now. */
+  readonly connections: number;
+  /** What the limit of open files leaves, HAProxy's own figure. */
+  readonly connectionLimit: number;
+};
+
+export interface Proxy {
+  /** @throws RuntimeSocketError */
+  read(): Promise<ProxyView>;
+  /** Gives what the proxy printed; whether it was done is read back. @throws RuntimeSocketError */
+  run(command: EdgeCommand): Promise<string>;
+  /** Stops or resumes listening for clients; what is connected stays. @throws RuntimeSocketError */
+  setAccepting(accepting: boolean): Promise<void>;
+  /** Called each time the proxy went away. */
+  onLost(handler: () => void): void;
+  /** For good. */
+  close(): void;
+}
+
+export class HaproxyProxy implements Proxy {
+  readonly #options: RuntimeSocketOptions;
+  readonly #lost: (() => void)[] = [];
+  #connection: RuntimeConnection | undefined;
+  #opening: Promise<RuntimeConnection> | undefined;
+  #accepting = true;
+  #closed = false;
+
+  constructor(options: RuntimeSocketOptions) {
+    this.#options = options;
+  }
+
+  async read(): Promise<ProxyView> {
+    const connection = await this.#open();
+    const info = parseInfo(await connection.send("show info"));
+    if (info.get("Stopping") === "1") {
+      // Our own connection would keep a proxy alive that waits for its last one to end.
+      connection.close();
+      throw new RuntimeSocketError("Closed", "read the proxy", "it is stopping");
+    }
+    const servers = parseServersState(await connection.send(`show servers state ${PROXY.backend}`));
+    const stats = parseStat(await connection.send("show stat -1 5 -1"));
+    const sessions = new Map<string, number>();
+    let connections = 0;
+    for (const stat of stats) {
+      if (stat.proxy === PROXY.backend) sessions.set(stat.server, stat.connections);
+      if (stat.proxy === PROXY.frontend && stat.server === "FRONTEND") connections = stat.connections;
+    }
+    return {
+      servers: servers.map((server) => ({ ...server, sessions: sessions.get(server.key) ?? 0 })),
+      connections,
+      connectionLimit: Number(info.get("Maxconn") ?? 0),
+    };
+  }
+
+  async run(command: EdgeCommand): Promise<string> {
+    return (await this.#open()).send(commandText(command));
+  }
+
+  async setAccepting(accepting: boolean): Promise<void> {
+    this.#accepting = accepting;
+    await (await this.#open()).send(acceptingText(accepting));
+  }
+
+  onLost(handler: () => void): void {
+    this.#lost.push(handler);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#connection?.close();
+  }
+
+  async #open(): Promise<RuntimeConnection> {
+    if (this.#connection?.isOpen === true) return this.#connection;
+    this.#opening ??= this.#connect().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #connect(): Promise<RuntimeConnection> {
+    if (this.#closed) throw new RuntimeSocketError("Closed", "speak to the proxy", "the agent stops");
+    const connection = await RuntimeConnection.open(this.#options);
+    // A former agent may have stopped the listener and then been restarted alone.
+    await connection.send(acceptingText(this.#accepting));
+    this.#connection = connection;
+    connection.onEnd(() => {
+      if (!this.#closed) for (const handler of this.#lost) handler();
+    });
+    return connection;
+  }
+}
+
+function acceptingText(accepting: boolean): string {
+  return `${accepting ? "enable" : "disable"} frontend ${PROXY.frontend}`;
+}
