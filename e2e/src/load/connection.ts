@@ -12,13 +12,13 @@ export type ConnectionEvents = {
 };
 
 export interface LoadConnection {
-  /** Resolves with the session. */
+  /** Resolves once the session is there. */
   open(): Promise<void>;
   /** Resolves with the offset that the subscription starts after. @param after start there instead of at the top. */
   subscribe(channel: string, after?: { readonly epoch: string; readonly offset: number }): Promise<StartPosition>;
   /** Resolves with the offset at which the message is stored; 0 when the server does not know it any more. */
   publish(channel: string, data: unknown): Promise<number>;
-  close(): Promise<void>;
+  close(): void;
   /** The sockets that it has made, in order. */
   readonly sockets: readonly SocketLife[];
 }

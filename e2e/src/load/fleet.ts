@@ -92,7 +92,7 @@ export class Fleet {
     const totals = totalsOf(all);
     const { published, acknowledged, delivered } = this.#counters;
     return {
-      clients: all.length,
+      clients: this.#clients.length,
       connected,
       published,
       acknowledged,
@@ -121,7 +121,7 @@ export class Fleet {
     });
     const auditors = await this.#audit();
     const verdict = this.#oracle.verdict(this.#faults satisfies readonly TimeSpan[]);
-    await Promise.allSettled([...all, ...auditors].map((client) => client.close()));
+    for (const client of [...all, ...auditors]) client.close();
     const gapsMs = continuity.map((one) => one.longestDarkMs);
     const totals = totalsOf(continuity);
     return {
@@ -145,8 +145,8 @@ export class Fleet {
   }
 
   /** Closes everything without judging. */
-  async abandon(): Promise<void> {
-    await Promise.allSettled([...this.#clients, ...this.#witnesses].map((client) => client.close()));
+  abandon(): void {
+    for (const client of [...this.#clients, ...this.#witnesses]) client.close();
   }
 
   /** Readers who come after the run and are given each stream by the store itself. */

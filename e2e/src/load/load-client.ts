@@ -103,10 +103,10 @@ export class LoadClient {
     clearTimeout(this.#timer);
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#isClosing = true;
     this.pause();
-    await this.connection.close();
+    this.connection.close();
   }
 
   async #publish(): Promise<void> {

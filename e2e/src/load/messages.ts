@@ -29,8 +29,9 @@ export const LOAD_DEFAULTS = {
 
 /** What is seen while it runs. */
 export type LoadStats = {
+  /** Without witnesses. */
   readonly clients: number;
-  /** Clients with a session that takes writes. */
+  /** Clients and witnesses with a session that takes writes. */
   readonly connected: number;
   readonly published: number;
   readonly acknowledged: number;

@@ -4,7 +4,7 @@ import type { ConnectionEvents, LoadConnection } from "./connection.ts";
 import { JournaledSocket } from "./journaled-socket.ts";
 import { SocketJournal } from "./socket-journal.ts";
 
-/** One client of the SDK over `ws`. Nothing is opened before `open`. */
+/** One client of the SDK over `ws`; it begins to connect at once. */
 export function sdkConnection(url: string, user: string, events: ConnectionEvents, now: () => number): LoadConnection {
   const journal = new SocketJournal(now);
   const client = connectSdk({
@@ -31,11 +31,11 @@ export function sdkConnection(url: string, user: string, events: ConnectionEvent
       return after ?? position;
     },
     async publish(channel, data) {
-      const { position } = await client.publish(channel, data);
-      return position.offset;
+      const { offset } = await client.publish(channel, data);
+      return offset;
     },
-    async close() {
-      await client.close();
+    close() {
+      client.close();
     },
   };
 }
