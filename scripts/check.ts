@@ -1,16 +1,16 @@
 // `npm run check`: everything that is quick, in under a minute. Tests that start real programs are left to `npm test`.
 
 import { closingLine, countsOf, reportFor } from "./results.ts";
-import { runChecks, runVitest } from "./suites.ts";
+import { runChecks, runUnit } from "./suites.ts";
 
 const started = performance.now();
 const checks = await runChecks();
 const between = performance.now();
-const tests = await runVitest(["--exclude", "**/*.integration.test.ts"]);
+const tests = await runUnit();
 const results = [...checks, ...tests];
 const seconds = new Map([
   ["checks", (between - started) / 1000],
-  ["unit and integration", (performance.now() - between) / 1000],
+  ["unit", (performance.now() - between) / 1000],
 ]);
 const counts = countsOf(results);
 console.log(`\n${reportFor(results, seconds)}\n\n${closingLine(counts)}`);

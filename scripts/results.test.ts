@@ -15,7 +15,7 @@ describe("vitestResults", () => {
       { fullName: "real server (skipped: etcd is missing) b", status: "skipped" },
       { fullName: "c", status: "failed", failureMessages: ["expected 1"] },
     ];
-    const results = vitestResults({ success: false, testResults: [file("x.test.ts", "failed", tests)] }, 1);
+    const results = vitestResults({ success: false, testResults: [file("x.test.ts", "failed", tests)] }, "unit", 1);
     expect(countsOf(results)).toEqual({ passed: 1, failed: 1, skipped: 1 });
     expect(results.map((result) => result.reason)).toEqual([undefined, "etcd is missing", "expected 1"]);
   });
@@ -32,12 +32,12 @@ describe("vitestResults", () => {
 
   it("counts an unhandled error, which only the exit code tells", () => {
     const fine = file("x.test.ts", "passed", [{ fullName: "a", status: "passed" }]);
-    expect(countsOf(vitestResults({ success: false, testResults: [fine] }, 1)).failed).toBe(1);
-    expect(countsOf(vitestResults({ success: true, testResults: [fine] }, 0)).failed).toBe(0);
+    expect(countsOf(vitestResults({ success: false, testResults: [fine] }, "unit", 1)).failed).toBe(1);
+    expect(countsOf(vitestResults({ success: true, testResults: [fine] }, "unit", 0)).failed).toBe(0);
   });
 
   it("takes a run without tests as failed", () => {
-    expect(countsOf(vitestResults({ success: true, testResults: [] }, 0)).failed).toBe(1);
+    expect(countsOf(vitestResults({ success: true, testResults: [] }, "unit", 0)).failed).toBe(1);
   });
 });
 

@@ -36,34 +36,34 @@ export type ScenarioReport = {
 /**
  * One result per test. What fails outside a test (a file that does not load, an unhandled error) has no test of its own and is
  * added, or a broken run would read as "0 failed".
- * @param exitCode of vitest; the only trace of an unhandled error.
+ * @param exitCode that of vitest: the only trace of an unhandled error.
  */
-export function vitestResults(report: VitestReport, exitCode: number): readonly Result[] {
+export function vitestResults(report: VitestReport, suite: string, exitCode: number): readonly Result[] {
   const results = report.testResults.flatMap((file) => {
     const tests = file.assertionResults.map((test): Result => {
       const name = `${file.name}: ${test.fullName}`;
-      if (test.status === "passed") return { suite: "unit and integration", name, status: "passed" };
+      if (test.status === "passed") return { suite, name, status: "passed" };
       if (test.status === "failed") {
         return {
-          suite: "unit and integration",
+          suite,
           name,
           status: "failed",
           reason: test.failureMessages?.join("\n") ?? "",
         };
       }
       const reason = /\(skipped: ([^)]*)\)/.exec(test.fullName)?.[1] ?? `vitest says ${test.status}`;
-      return { suite: "unit and integration", name, status: "skipped", reason };
+      return { suite, name, status: "skipped", reason };
     });
     const isBroken = file.status === "failed" && !tests.some((test) => test.status === "failed");
     const broken: Result = {
-      suite: "unit and integration",
+      suite,
       name: file.name,
       status: "failed",
       reason: file.message ?? "",
     };
     return isBroken ? [...tests, broken] : tests;
   });
-  return withExitCode(results, "unit and integration", "vitest", exitCode);
+  return withExitCode(results, suite, "vitest", exitCode);
 }
 
 export function scenarioResults(report: ScenarioReport, exitCode: number): readonly Result[] {

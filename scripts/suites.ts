@@ -8,6 +8,9 @@ import { type Result, type ScenarioReport, type VitestReport, scenarioResults, v
 import { ROOT, runTool, toolPath } from "./tools.ts";
 
 const SCENARIOS = "e2e/src/scenarios/main.ts";
+const CLUSTER = "e2e/src/cluster/main.ts";
+const SOURCE_FLAGS = ["--conditions=@wscluster/source", "--disable-warning=ExperimentalWarning"];
+const INTEGRATION = "**/*.integration.test.ts";
 const say = (text: string) => void process.stderr.write(text);
 
 export async function runChecks(): Promise<readonly Result[]> {
@@ -25,8 +28,13 @@ export async function runChecks(): Promise<readonly Result[]> {
   return results;
 }
 
-/** @param filters arguments for vitest: files, or `--exclude PATTERN`. */
-export async function runVitest(filters: readonly string[] = []): Promise<readonly Result[]> {
+/** Tests that need no program beside Node. */
+export const runUnit = () => runVitest("unit", ["--exclude", INTEGRATION]);
+
+/** Tests that start real programs; where one is missing they are skipped and say which. */
+export const runIntegration = () => runVitest("integration", [".integration.test.ts"]);
+
+async function runVitest(suite: string, filters: readonly string[]): Promise<readonly Result[]> {
   return withReport(async (file) => {
     const args = [
       toolPath("vitest"),
@@ -36,20 +44,25 @@ export async function runVitest(filters: readonly string[] = []): Promise<readon
       `--outputFile=${file}`,
       ...filters,
     ];
-    const { code } = await runTool(args, { onOutput: say, env: { FORCE_TTY: "0" } });
+    const { code } = await runTool(args, { onOutput: say });
     const report = reportIn<VitestReport>(file);
-    if (report === undefined) return [failure("unit and integration", "vitest", code)];
-    return vitestResults(withShortNames(report), code);
+    return report === undefined
+      ? [noReport(suite, "vitest", code)]
+      : vitestResults(withShortNames(report), suite, code);
   });
 }
 
-/** The scenarios on a real cluster; they start it, and say themselves what cannot run here and why. */
+/**
+ * The scenarios on a real cluster: it is started when it is not up, and then taken down again. They say themselves what cannot
+ * run here and why.
+ */
 export async function runScenarios(): Promise<readonly Result[]> {
   return withReport(async (file) => {
-    const flags = ["--conditions=@wscluster/source", "--disable-warning=ExperimentalWarning"];
-    const { code } = await runTool([...flags, SCENARIOS, "--all", "--json", file], { onOutput: say });
+    const wasUp = (await runTool([...SOURCE_FLAGS, CLUSTER, "status"])).code === 0;
+    const args = [SCENARIOS, "--all", "--up", ...(wasUp ? [] : ["--down"]), "--json", file];
+    const { code } = await runTool([...SOURCE_FLAGS, ...args], { onOutput: say });
     const report = reportIn<ScenarioReport>(file);
-    return report === undefined ? [failure("e2e", "the scenario run", code)] : scenarioResults(report, code);
+    return report === undefined ? [noReport("e2e", "the scenario run", code)] : scenarioResults(report, code);
   });
 }
 
@@ -66,7 +79,7 @@ function reportIn<T>(file: string): T | undefined {
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as T) : undefined;
 }
 
-function failure(suite: string, name: string, exitCode: number): Result {
+function noReport(suite: string, name: string, exitCode: number): Result {
   return { suite, name, status: "failed", reason: `it ended with exit code ${exitCode} and left no report` };
 }
 

@@ -1,11 +1,12 @@
 // `npm test`: checks, every test, every scenario on a real cluster. The last line is `N passed, N failed`.
-// `npm test -- --only checks|tests|e2e` runs one part; the others are then neither run nor counted.
+// `npm test -- --only checks|unit|e2e|integration` runs one part; the others are then neither run nor counted.
 
 import { parseArgs } from "node:util";
 import { type Result, closingLine, countsOf, reportFor } from "./results.ts";
-import { runChecks, runScenarios, runVitest } from "./suites.ts";
+import { runChecks, runIntegration, runScenarios, runUnit } from "./suites.ts";
 
-const PARTS = { checks: runChecks, tests: runVitest, e2e: runScenarios } as const;
+// Integration comes last: on a bare machine it is the cluster of the scenarios that builds the programs it needs.
+const PARTS = { checks: runChecks, unit: runUnit, e2e: runScenarios, integration: runIntegration } as const;
 type Part = keyof typeof PARTS;
 const isPart = (name: string): name is Part => Object.hasOwn(PARTS, name);
 

@@ -1,4 +1,6 @@
+import { readFileSync, readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { parse } from "yaml";
 import { API_VERSION, KIND, PLURAL } from "../names.ts";
 import { type ApiServer, missingForApiServer, startApiServer } from "../testing/index.ts";
 import { ADMISSION_ROWS, type AdmissionRow, MINIMAL } from "./admission-rows.ts";
@@ -63,6 +65,17 @@ describe.skipIf(missing !== undefined)(
       expect(answer.status).toBeGreaterThanOrEqual(400);
       expect(answer.status).toBeLessThan(500);
       expect(answer.body).toMatchObject({ message: expect.stringContaining(row.refused ?? "") });
+    });
+
+    it("takes every example", async () => {
+      const folder = new URL("../../../examples/", import.meta.url);
+      const files = readdirSync(folder).filter((file) => file.endsWith(".yaml"));
+      expect(files.length).toBeGreaterThan(0);
+      for (const file of files) {
+        const example: unknown = parse(readFileSync(new URL(file, folder), "utf8"));
+        const answer = await server.send("POST", `${COLLECTION}?fieldValidation=Strict&dryRun=All`, example);
+        expect(answer, file).toMatchObject({ status: 201 });
+      }
     });
 
     it("reports the schema as structural and the names as accepted", async () => {
