@@ -24,6 +24,7 @@ describe("vitestResults", () => {
     const broken = file("x.test.ts", "failed", [], "SyntaxError");
     const results = vitestResults(
       { success: false, testResults: [broken, file("y.test.ts", "passed", [{ fullName: "a", status: "passed" }])] },
+      "unit",
       1,
     );
     expect(countsOf(results)).toEqual({ passed: 1, failed: 1, skipped: 0 });
