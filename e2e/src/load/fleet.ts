@@ -35,7 +35,7 @@ export class Fleet {
   }
 
   async open(connected: (count: number) => void): Promise<void> {
-    const seats = seatsFor(this.#options.clients, this.#options.rooms, this.#options.prefix);
+    const seats = this.#seats();
     const gapMs = 1_000 / this.#options.connectsPerSecond;
     const begin = this.#now();
     let count = 0;
@@ -172,10 +172,13 @@ export class Fleet {
     return auditors;
   }
 
+  #seats(): readonly Seat[] {
+    const { clients, rooms, prefix, skew } = this.#options;
+    return seatsFor(clients, rooms, prefix, skew);
+  }
+
   #rooms(): readonly string[] {
-    return [
-      ...new Set(seatsFor(this.#options.clients, this.#options.rooms, this.#options.prefix).map((seat) => seat.home)),
-    ];
+    return [...new Set(this.#seats().map((seat) => seat.home))];
   }
 
   #client(seat: Seat): LoadClient {

@@ -7,6 +7,8 @@ export type LoadOptions = {
   readonly url: string;
   readonly clients: number;
   readonly rooms: number;
+  /** 0 = rooms of one size; 0.7 = mixed sizes. */
+  readonly skew: number;
   /** Publishes of one client per second, on average. */
   readonly messagesPerSecond: number;
   readonly payloadBytes: number;
@@ -20,6 +22,7 @@ export type LoadOptions = {
 export const LOAD_DEFAULTS = {
   clients: 500,
   rooms: 50,
+  skew: 0.7,
   messagesPerSecond: 0.2,
   payloadBytes: 128,
   seed: 1,

@@ -1,13 +1,14 @@
 // Who is in which room. Pure.
 
-const SKEW = 0.7;
+/** 0 = all rooms alike. */
+export const MIXED_SKEW = 0.7;
 const SMALLEST = 2;
 const SECOND_ROOM_EVERY = 10;
 
 /** Sizes that add up to `clients`, skewed as real rooms are: a few large ones, many small ones, none below two. */
-export function roomSizes(clients: number, rooms: number): readonly number[] {
+export function roomSizes(clients: number, rooms: number, skew = MIXED_SKEW): readonly number[] {
   const count = Math.max(1, Math.min(rooms, Math.floor(clients / SMALLEST)));
-  const weights = Array.from({ length: count }, (_, index) => 1 / (index + 1) ** SKEW);
+  const weights = Array.from({ length: count }, (_, index) => 1 / (index + 1) ** skew);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const spare = clients - count * SMALLEST;
   const sizes = weights.map((weight) => SMALLEST + Math.floor((spare * weight) / total));
@@ -25,8 +26,8 @@ export type Seat = {
 };
 
 /** @param prefix keeps the rooms and clients of parallel load processes apart. */
-export function seatsFor(clients: number, rooms: number, prefix: string): readonly Seat[] {
-  const sizes = roomSizes(clients, rooms);
+export function seatsFor(clients: number, rooms: number, prefix: string, skew = MIXED_SKEW): readonly Seat[] {
+  const sizes = roomSizes(clients, rooms, skew);
   const seats: Seat[] = [];
   sizes.forEach((size, room) => {
     for (let index = 0; index < size; index += 1) {
