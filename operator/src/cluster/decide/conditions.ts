@@ -1,0 +1,224 @@
+// The conditions, each with one reason of reasons.ts and a sentence for people. Pure.
+import type { Condition } from "@wscluster/crds";
+import type { ClusterFacts } from "../facts.ts";
+import type { ConditionReason, ConditionType } from "../reasons.ts";
+import { timestampOf } from "./children/replica-set.ts";
+import { hasEdge, liveEdges } from "./edges.ts";
+import { connectionsLeft } from "./moving.ts";
+import { attachedPods, nameOf } from "./sets.ts";
+import { type Decision, receiptsOf } from "./status.ts";
+
+type Verdict = { readonly status: "True" | "False" | "Unknown"; readonly reason: ConditionReason; readonly message: string };
+
+export function conditionsFor(decision: Decision): Condition[] {
+  const { facts } = decision;
+  const available = availableVerdict(decision);
+  const progressing = progressingVerdict(decision);
+  const dependencies = dependenciesVerdict(decision);
+  const verdicts: [ConditionType, Verdict][] = [
+    ["Ready", readyVerdict(available, progressing, dependencies)],
+    ["Available", available],
+    ["Progressing", progressing],
+    ["DependenciesReady", dependencies],
+    ["SpecValid", { status: "True", reason: "Valid", message: "the specification is valid" }],
+  ];
+  return verdicts.map(([type, verdict]) => conditionFor(facts, type, verdict));
+}
+
+/** The one condition that speaks when the stored specification cannot be read: nothing else is touched. */
+export function invalidSpecConditions(
+  before: readonly Condition[] | undefined,
+  nowMs: number,
+  generation: number,
+  message: string,
+): Condition[] {
+  const stamp = (type: ConditionType, verdict: Verdict) => stamped(before, nowMs, generation, type, verdict);
+  const invalid: Verdict = { status: "False", reason: "Invalid", message: message.slice(0, 2048) };
+  const others = (before ?? []).filter((condition) => condition.type !== "SpecValid" && condition.type !== "Ready");
+  return [stamp("Ready", invalid), ...others, stamp("SpecValid", invalid)];
+}
+
+function conditionFor(facts: ClusterFacts, type: ConditionType, verdict: Verdict): Condition {
+  return stamped(facts.cluster.status?.conditions, facts.nowMs, facts.cluster.generation, type, verdict);
+}
+
+function stamped(
+  before: readonly Condition[] | undefined,
+  nowMs: number,
+  generation: number,
+  type: ConditionType,
+  verdict: Verdict,
+): Condition {
+  const old = before?.find((condition) => condition.type === type);
+  return {
+    type,
+    status: verdict.status,
+    reason: verdict.reason,
+    message: verdict.message.slice(0, 2048),
+    // Moves only when the status flips; messages may change under it.
+    lastTransitionTime: old?.status === verdict.status ? old.lastTransitionTime : timestampOf(nowMs),
+    observedGeneration: generation,
+  };
+}
+
+/** What may go on while everything that was wanted is there. */
+const SERVING: ReadonlySet<ConditionReason> = new Set([
+  "Complete",
+  "Retaining",
+  "Retiring",
+  "ScalingDown",
+  "ScaleDownHeld",
+]);
+
+function readyVerdict(available: Verdict, progressing: Verdict, dependencies: Verdict): Verdict {
+  if (available.status !== "True") return available;
+  if (dependencies.status === "False") return dependencies;
+  if (SERVING.has(progressing.reason)) {
+    return { status: "True", reason: "AsExpected", message: "clients can connect and the wanted revision serves" };
+  }
+  return { ...progressing, status: "False" };
+}
+
+function availableVerdict({ facts, taker }: Decision): Verdict {
+  if (facts.spec.replicas === 0) return { status: "False", reason: "NoReplicas", message: "`replicas` is 0" };
+  const pods = taker === undefined ? [] : attachedPods(facts.pods, taker);
+  const ready = pods.filter((pod) => pod.ready).length;
+  if (ready === 0) {
+    return {
+      status: "False",
+      reason: "ServersNotReady",
+      message: `none of ${pods.length} pods that take new connections is ready`,
+    };
+  }
+  const edges = liveEdges(facts).filter((pod) => pod.ready).length;
+  if (hasEdge(facts) && edges === 0) {
+    return { status: "False", reason: "EdgeNotReady", message: "no edge pod is ready" };
+  }
+  const through = hasEdge(facts) ? ` through ${edges} edge pods` : "";
+  return { status: "True", reason: "AsExpected", message: `${ready} of ${pods.length} pods take new connections${through}` };
+}
+
+function dependenciesVerdict({ dependencies }: Decision): Verdict {
+  const { asked, failing, silent } = dependencies;
+  switch (dependencies.state) {
+    case "ok":
+      return { status: "True", reason: "StoreAnswers", message: "the store answers to a majority of the pods" };
+    case "down":
+      return {
+        status: "False",
+        reason: "StoreUnavailable",
+        message: `the store does not answer to ${failing} of ${asked} pods: connections stay, no connection is moved`,
+      };
+    case "unknown":
+      return {
+        status: "Unknown",
+        reason: "StoreUnknown",
+        message: asked === 0 ? "no pod runs yet" : `${silent} of ${asked} pods cannot be asked`,
+      };
+  }
+}
+
+function progressingVerdict(decision: Decision): Verdict {
+  const { facts, rollout, scale, taker, movement } = decision;
+  if (facts.spec.paused === true) {
+    return { status: "False", reason: "Paused", message: "`paused` is set: nothing is reconciled, the fleet goes on serving" };
+  }
+  const candidate = rollout.sets.find((set) => set.role === "candidate");
+  if (candidate !== undefined) return candidateVerdict(decision, candidate);
+  const back = rollout.sets.find((set) => set.step === "back");
+  const left = connectionsLeft(movement.donors);
+  if (back !== undefined) {
+    return held(decision) ?? {
+      status: "True",
+      reason: "GivingBack",
+      message: `attempt ${back.attempt} was aborted: ${left} connections move back to ${taker === undefined ? "stable" : nameOf(taker)}`,
+    };
+  }
+  const aborted = rollout.sets.find((set) => set.aborted !== undefined);
+  if (aborted?.aborted !== undefined) {
+    const [reason, ...why] = aborted.aborted.split(":");
+    return {
+      status: "False",
+      reason: reason === "ProgressDeadlineExceeded" ? "ProgressDeadlineExceeded" : "RolloutAborted",
+      message: `attempt ${aborted.attempt} with image ${aborted.image} was aborted: ${why.join(":")}; ${taker === undefined ? "nothing" : nameOf(taker)} keeps serving`,
+    };
+  }
+  if (scale.held !== undefined) {
+    return { status: "False", reason: "ScaleDownHeld", message: `fewer pods are wanted, but ${scale.held}` };
+  }
+  const draining = facts.pods.filter((pod) => pod.set === "draining" && !pod.deleting);
+  if (draining.length > 0) {
+    return held(decision) ?? {
+      status: "True",
+      reason: "ScalingDown",
+      message: `${draining.length} pods are being emptied, ${left} connections are left on them`,
+    };
+  }
+  return restVerdict(decision);
+}
+
+function held({ movement }: Decision): Verdict | undefined {
+  if (movement.donors.length === 0) return undefined;
+  if (movement.held === "DependencyFreeze") {
+    return { status: "False", reason: "DependencyFreeze", message: "the store is away: no connection is moved until it is back" };
+  }
+  if (movement.held === "MovesPaused") return { status: "False", reason: "MovesPaused", message: "`moves.paused` is set" };
+  return undefined;
+}
+
+function candidateVerdict(decision: Decision, candidate: Decision["rollout"]["sets"][number]): Verdict {
+  const { facts, rollout, movement } = decision;
+  const { waiting } = rollout;
+  const stale = facts.spec.rollout?.abortedAttempt;
+  const unheard =
+    stale === undefined || stale === "" || stale === candidate.attempt
+      ? ""
+      : `; \`rollout.abortedAttempt\` names ${stale}, which is not this attempt`;
+  const stable = rollout.sets.find((set) => set.role === "stable");
+  const story = `${stable === undefined ? "" : `${nameOf(stable)} to `}${nameOf(candidate)} with image ${candidate.image}`;
+  if (candidate.step === "move" && waiting?.reason === "MovingConnections") {
+    const left = connectionsLeft(movement.donors);
+    const { moved, resumed, cut } = receiptsOf(facts, candidate.attempt);
+    const gone = moved + resumed + cut;
+    return (
+      held(decision) ?? {
+        status: "True",
+        reason: "MovingConnections",
+        message: `${story}: ${gone} of ${gone + left} connections moved, ${left} left${unheard}`,
+      }
+    );
+  }
+  const reason = waiting?.reason ?? (candidate.step === "provision" ? "Provisioning" : "Verifying");
+  const isStuck = reason === "DependencyFreeze" || reason === "MovesPaused" || reason === "CandidateNotStarting";
+  return {
+    status: isStuck ? "False" : "True",
+    reason,
+    message: `${story}: ${waiting?.message ?? `step ${candidate.step}`}${unheard}`,
+  };
+}
+
+function restVerdict({ facts, rollout, taker }: Decision): Verdict {
+  if (taker === undefined) return { status: "True", reason: "PodsStarting", message: "the first set is being made" };
+  const pods = attachedPods(facts.pods, taker);
+  const ready = pods.filter((pod) => pod.ready).length;
+  if (ready < facts.spec.replicas) {
+    const broken = pods.find((pod) => pod.trouble !== undefined);
+    const counted = `${ready} of ${facts.spec.replicas} pods of ${nameOf(taker)} are ready`;
+    return broken?.trouble === undefined
+      ? { status: "True", reason: "PodsStarting", message: counted }
+      : {
+          status: "False",
+          reason: "PodNotStarting",
+          message: `${counted}; pod ${broken.name}: ${broken.trouble.reason}: ${broken.trouble.message}`,
+        };
+  }
+  const retained = rollout.sets.find((set) => set.step === "retain");
+  if (retained !== undefined) {
+    return { status: "False", reason: "Retaining", message: `${nameOf(taker)} serves; ${nameOf(retained)} stays warm as the way back` };
+  }
+  const retiring = rollout.sets.find((set) => set.step === "seal");
+  if (retiring !== undefined) {
+    return { status: "False", reason: "Retiring", message: `${nameOf(taker)} serves; ${nameOf(retiring)} is being scaled to zero` };
+  }
+  return { status: "False", reason: "Complete", message: `${nameOf(taker)} with image ${taker.image} serves` };
+}

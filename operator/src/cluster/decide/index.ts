@@ -1,0 +1,292 @@
+// The decision of one pass: facts in, plan out. Pure and total: no clock, no randomness, no I/O.
+// Order of the actions is part of the decision: marks on the ReplicaSets go out before the acts that they announce.
+import { ANNOTATIONS } from "@wscluster/crds";
+import type { ModeRequest, PodMode } from "@wscluster/protocol";
+import { GRANT_WINDOW_MS } from "../../moves/ledger.ts";
+import { type MovePlan, planGrants } from "../../moves/planner.ts";
+import { type ClusterFacts, freshValue, type ServerPodFacts } from "../facts.ts";
+import type { Action, EventValue, Plan } from "../plan.ts";
+import { accountsFor } from "./children/accounts.ts";
+import { drainingBudgetFor, setBudgetFor } from "./children/budgets.ts";
+import { edgeInstructionsFor } from "./children/edge.ts";
+import { liveConfigFor } from "./children/live-config.ts";
+import { replicaSetFor } from "./children/replica-set.ts";
+import { servicesFor } from "./children/services.ts";
+import { dependenciesOf } from "./dependencies.ts";
+import { planEdge } from "./edge-sets.ts";
+import { hasEdge, instructionsFor, isHandedOver } from "./edges.ts";
+import { connectionsLeft, movementOf } from "./moving.ts";
+import { detachPatch, trafficPatch } from "./pod-patches.ts";
+import { advanceRollout, isEmpty, progressKey } from "./rollout.ts";
+import { planScale, type Scale } from "./scale.ts";
+import { isSealed, type PlannedSet, takerOf, trafficOf } from "./sets.ts";
+import { statusFor } from "./status.ts";
+import { childNames } from "@wscluster/crds";
+
+const DEFAULT_HISTORY = 5;
+
+export function decide(facts: ClusterFacts): Plan {
+  if (facts.cluster.deleting || facts.spec.paused === true) return idlePlan(facts);
+  const dependencies = dependenciesOf(facts);
+  const rollout = advanceRollout(facts, dependencies);
+  const { sets } = rollout;
+  const taker = takerOf(sets);
+  const handedOver = isHandedOver(facts, taker);
+  const trafficBy = new Map(sets.map((set) => [set.revision, trafficOf(set, taker, handedOver)]));
+  const scale = planScale(facts, sets, taker, dependencies);
+  const edge = planEdge(facts);
+  const movement = movementOf(facts, sets, taker, handedOver, dependencies, edge.leaving);
+  const moves = grantsNow(facts, movement);
+  const drain = drainPlan(facts);
+  const instructions = instructionsFor(facts, taker);
+  const history = prunable(facts, sets);
+  const kept = sets.filter((set) => !history.some((old) => old.name === set.name));
+  const actions: Action[] = [
+    ...baseActions(facts),
+    ...(scale.detach === undefined ? [] : [detachPatch(facts.cluster, scale.detach)]),
+    ...setActions(facts, kept, trafficBy, scale),
+    ...edge.actions,
+    ...labelActions(facts, trafficBy, scale.detach),
+    ...(instructions === undefined
+      ? []
+      : [{ kind: "apply" as const, manifest: edgeInstructionsFor(facts.cluster, instructions) }]),
+    ...modeActions(facts, sets, trafficBy),
+    ...(moves.grants.length === 0 ? [] : [{ kind: "grants" as const, grants: moves.grants }]),
+    ...drain.actions,
+    ...edge.removals,
+    ...budgetRemovals(facts, kept, edge.budgets),
+    ...history.flatMap((set) => removeSet(set)),
+  ];
+  const isBusy =
+    movement.donors.length > 0 ||
+    edge.isRolling ||
+    drain.isDraining ||
+    scale.held !== undefined ||
+    sets.some((set) => set.role === "candidate" || set.role === "superseded" || set.step === "seal") ||
+    !handedOver;
+  const left = connectionsLeft(movement.donors);
+  const candidate = sets.find((set) => set.role === "candidate");
+  const isHeld = movement.held === "DependencyFreeze" || movement.held === "MovesPaused";
+  const events = [...rollout.events, ...scale.events, ...drain.events, ...freezeEvents(facts, isHeld && left > 0)];
+  const status = statusFor({ facts, dependencies, rollout, taker, handedOver, scale, movement, moves, edge });
+  const requeueAfterMs = soonest(rollout.requeueAfterMs, isBusy ? GRANT_WINDOW_MS : undefined);
+  return {
+    actions,
+    status,
+    events: [...events, ...conditionEvents(facts, status)],
+    ...(requeueAfterMs === undefined ? {} : { requeueAfterMs }),
+    poll: isBusy ? "moving" : "rest",
+    notes: notesFor(facts, sets, { taker, handedOver, left, tokens: facts.memory.tokens, limitedBy: moves.limitedBy }),
+    progress:
+      candidate === undefined
+        ? undefined
+        : { of: progressKey(candidate), left: candidate.step === "move" ? left : 0, held: isHeld },
+  };
+}
+
+/** Nothing is touched: garbage collection does a deletion, and `paused` means paused. */
+function idlePlan(facts: ClusterFacts): Plan {
+  const dependencies = dependenciesOf(facts);
+  const sets = facts.sets.map((set) => ({ ...set, live: set }));
+  const taker = takerOf(sets);
+  const handedOver = isHandedOver(facts, taker);
+  const status = statusFor({
+    facts,
+    dependencies,
+    rollout: { sets, events: [], waiting: undefined, requeueAfterMs: undefined },
+    taker,
+    handedOver,
+    scale: { replicas: new Map(), detach: undefined, held: undefined, events: [] },
+    movement: { donors: [], targets: [], held: undefined },
+    moves: { grants: [], limitedBy: "Nothing" },
+    edge: { actions: [], removals: [], budgets: [], leaving: [], isRolling: false },
+  });
+  return { actions: [], status, events: [], poll: "rest", notes: ["paused or being deleted"], progress: undefined };
+}
+
+function baseActions(facts: ClusterFacts): Action[] {
+  const { cluster } = facts;
+  const manifests = [
+    ...accountsFor(cluster, hasEdge(facts)),
+    liveConfigFor(facts),
+    ...servicesFor(facts),
+    drainingBudgetFor(cluster),
+  ];
+  const keys: Action[] = facts.keysExist ? [] : [{ kind: "createKeys", name: childNames(cluster.name).keys }];
+  return [...keys, ...manifests.map((manifest): Action => ({ kind: "apply", manifest }))];
+}
+
+/** Those that give something up first: a crash in between must leave too little said, never too much. */
+const ROLE_ORDER = { retired: 0, superseded: 1, candidate: 2, stable: 3 } as const;
+
+function setActions(
+  facts: ClusterFacts,
+  sets: readonly PlannedSet[],
+  trafficBy: ReadonlyMap<string, PodMode>,
+  scale: Scale,
+): Action[] {
+  return sets
+    .toSorted((a, b) => ROLE_ORDER[a.role] - ROLE_ORDER[b.role] || (a.revision < b.revision ? -1 : 1))
+    .flatMap((set): Action[] => {
+      const replicas = scale.replicas.get(set.revision) ?? set.replicas;
+      const isShrink = set.live !== undefined && replicas < set.live.replicas;
+      const { live: _live, createdAtMs: _created, ...body } = set;
+      const replicaSet = replicaSetFor(facts.cluster, {
+        ...body,
+        component: "server",
+        replicas,
+        traffic: trafficBy.get(set.revision) ?? "none",
+        marks: set,
+        ...(isShrink && set.live !== undefined
+          ? { guard: { uid: set.live.uid, resourceVersion: set.live.resourceVersion } }
+          : {}),
+      });
+      const budget = setBudgetFor(facts.cluster, set.name, set.revision, "server");
+      return hasBudget(facts, set)
+        ? [
+            { kind: "apply", manifest: replicaSet },
+            { kind: "apply", manifest: budget },
+          ]
+        : [{ kind: "apply", manifest: replicaSet }];
+    });
+}
+
+function hasBudget(facts: ClusterFacts, set: PlannedSet): boolean {
+  return set.step !== "history" || facts.pods.some((pod) => pod.revision === set.revision);
+}
+
+function budgetRemovals(facts: ClusterFacts, sets: readonly PlannedSet[], edgeBudgets: readonly string[]): Action[] {
+  const wanted = new Set([
+    childNames(facts.cluster.name).drainingBudget,
+    ...sets.filter((set) => hasBudget(facts, set)).map((set) => set.name),
+    ...edgeBudgets,
+  ]);
+  return facts.budgets
+    .filter((budget) => !wanted.has(budget.name))
+    .map((budget) => ({ kind: "delete", resource: "podDisruptionBudgets", name: budget.name, uid: budget.uid }));
+}
+
+function labelActions(
+  facts: ClusterFacts,
+  trafficBy: ReadonlyMap<string, PodMode>,
+  detached: ServerPodFacts | undefined,
+): Action[] {
+  return facts.pods.flatMap((pod) => {
+    if (pod.deleting || pod.uid === detached?.uid) return [];
+    const traffic = pod.set === "draining" ? "none" : (trafficBy.get(pod.revision) ?? "none");
+    return pod.traffic === traffic ? [] : [trafficPatch(pod, traffic)];
+  });
+}
+
+function modeActions(
+  facts: ClusterFacts,
+  sets: readonly PlannedSet[],
+  trafficBy: ReadonlyMap<string, PodMode>,
+): Action[] {
+  return facts.pods.flatMap((pod): Action[] => {
+    const state = freshValue(pod.state);
+    if (state === undefined || pod.deleting || !pod.running || state.terminating) return [];
+    const set = sets.find((candidate) => candidate.revision === pod.revision);
+    const isLeaving = pod.set === "draining";
+    const request: ModeRequest = {
+      mode: isLeaving ? "none" : (trafficBy.get(pod.revision) ?? "none"),
+      // A pod is sealed when its set is done, or alone when its last client has left: empty and sealed is not ready.
+      sealed: isLeaving ? state.mode === "none" && isEmpty(pod) : set === undefined || isSealed(set),
+    };
+    if (state.mode === request.mode && state.sealed === request.sealed) return [];
+    return [{ kind: "mode", pod: pod.uid, request }];
+  });
+}
+
+function grantsNow(facts: ClusterFacts, movement: ReturnType<typeof movementOf>): MovePlan {
+  if (movement.held !== undefined || !facts.keysExist) return { grants: [], limitedBy: "Nothing" };
+  const lastSentMs = facts.memory.grants.reduce((last, grant) => Math.max(last, grant.sentAtMs), -Infinity);
+  // A new grant replaces the rest of the old one, and the budget is not given back: one per window.
+  if (facts.nowMs - lastSentMs < GRANT_WINDOW_MS * 0.95) return { grants: [], limitedBy: "Budget" };
+  return planGrants({
+    donors: movement.donors,
+    targets: movement.targets,
+    tokens: facts.memory.tokens,
+    recent: facts.memory.grants,
+  });
+}
+
+function drainPlan(facts: ClusterFacts): { actions: Action[]; events: EventValue[]; isDraining: boolean } {
+  const draining = facts.pods.filter((pod) => pod.set === "draining" && !pod.deleting);
+  const done = draining.filter((pod) => {
+    const state = freshValue(pod.state);
+    return !pod.running || (state !== undefined && state.sealed && !pod.ready && isEmpty(pod) && state.preparing === 0);
+  });
+  return {
+    isDraining: draining.length > 0,
+    actions: done.map((pod) => ({ kind: "delete", resource: "pods", name: pod.name, uid: pod.uid })),
+    events: done.map((pod) => ({ reason: "PodRemoved", message: `pod ${pod.name} was empty and is deleted` })),
+  };
+}
+
+function prunable(facts: ClusterFacts, sets: readonly PlannedSet[]): PlannedSet[] {
+  const limit = facts.spec.rollout?.revisionHistoryLimit ?? DEFAULT_HISTORY;
+  return sets
+    .filter(
+      (set) =>
+        set.role === "retired" &&
+        set.step === "history" &&
+        set.live?.step === "history" &&
+        set.revision !== facts.wanted.servers &&
+        !facts.pods.some((pod) => pod.revision === set.revision),
+    )
+    .toSorted((a, b) => b.startedAtMs - a.startedAtMs || (a.revision < b.revision ? -1 : 1))
+    .slice(limit);
+}
+
+function removeSet(set: PlannedSet): Action[] {
+  if (set.live === undefined) return [];
+  const { name, uid, resourceVersion } = set.live;
+  return [{ kind: "delete", resource: "replicaSets", name, uid, resourceVersion }];
+}
+
+function freezeEvents(facts: ClusterFacts, isHeld: boolean): EventValue[] {
+  const was = facts.cluster.status?.conditions?.find((condition) => condition.type === "Progressing")?.reason;
+  const wasFrozen = was === "DependencyFreeze";
+  if (isHeld && !wasFrozen && dependenciesOf(facts).state === "down") {
+    return [{ reason: "MovesFrozen", message: "the store does not answer to a majority of the pods: no connection moves" }];
+  }
+  if (wasFrozen && dependenciesOf(facts).state === "ok") {
+    return [{ reason: "MovesResumed", message: "the store answers again: moves go on" }];
+  }
+  return [];
+}
+
+function conditionEvents(facts: ClusterFacts, status: Plan["status"]): EventValue[] {
+  const reasonIn = (of: Plan["status"] | undefined) =>
+    of?.conditions?.find((condition) => condition.type === "Progressing")?.reason;
+  const now = status.conditions?.find((condition) => condition.type === "Progressing");
+  if (now === undefined || now.reason === reasonIn(facts.cluster.status)) return [];
+  if (now.reason === "CandidateNotStarting" || now.reason === "PodNotStarting" || now.reason === "ScaleDownHeld") {
+    return [{ reason: now.reason, message: now.message }];
+  }
+  return [];
+}
+
+function notesFor(
+  facts: ClusterFacts,
+  sets: readonly PlannedSet[],
+  of: {
+    taker: PlannedSet | undefined;
+    handedOver: boolean;
+    left: number;
+    tokens: number;
+    limitedBy: string;
+  },
+): string[] {
+  return [
+    `taker=${of.taker?.revision ?? "-"} handedOver=${of.handedOver} generation=${facts.instructions?.generation ?? 0}`,
+    `left=${of.left} tokens=${of.tokens} limitedBy=${of.limitedBy}`,
+    ...sets.map((set) => `${set.revision} ${set.role}/${set.step} ${ANNOTATIONS.attempt}=${set.attempt}`),
+  ];
+}
+
+function soonest(...times: (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}

@@ -1,0 +1,100 @@
+// Which pods are to be left and by whom they may be taken in: the donors and targets that the move planner gets. Pure.
+import type { IntentId } from "@wscluster/protocol";
+import { type ClusterFacts, connectionsOf, freshValue } from "../facts.ts";
+import type { Donor, Target } from "../../moves/planner.ts";
+import type { Dependencies } from "./dependencies.ts";
+import { hasEdge, liveEdges } from "./edges.ts";
+import { attachedPods, type PlannedSet } from "./sets.ts";
+
+export type Movement = {
+  readonly donors: readonly Donor[];
+  readonly targets: readonly Target[];
+  /** Why nothing may move now although somebody should. */
+  readonly held: "DependencyFreeze" | "MovesPaused" | "NotHandedOver" | undefined;
+};
+
+export function movementOf(
+  facts: ClusterFacts,
+  sets: readonly PlannedSet[],
+  taker: PlannedSet | undefined,
+  isHandedOver: boolean,
+  dependencies: Dependencies,
+  leavingEdges: readonly string[],
+): Movement {
+  const donors = [...podDonors(facts, sets, taker), ...edgeDonors(facts, leavingEdges)];
+  const targets = taker === undefined ? [] : targetsOf(facts, taker);
+  // A pod may not be asked to send to itself or to one that leaves as well; targets are of the taker and attached.
+  const held =
+    dependencies.state !== "ok"
+      ? "DependencyFreeze"
+      : facts.spec.moves?.paused === true
+        ? "MovesPaused"
+        : isHandedOver
+          ? undefined
+          : "NotHandedOver";
+  return { donors, targets, held };
+}
+
+function podDonors(facts: ClusterFacts, sets: readonly PlannedSet[], taker: PlannedSet | undefined): Donor[] {
+  return facts.pods.flatMap((pod) => {
+    const state = freshValue(pod.state);
+    if (pod.deleting || !pod.running || state === undefined || state.connections === 0) return [];
+    const set = sets.find((candidate) => candidate.revision === pod.revision);
+    const intent = intentOf(pod, set, taker);
+    if (intent === undefined) return [];
+    return [{ key: pod.key, intent, connections: state.connections, moving: state.moving }];
+  });
+}
+
+function intentOf(
+  pod: { readonly key: string; readonly set: string },
+  set: PlannedSet | undefined,
+  taker: PlannedSet | undefined,
+): IntentId | undefined {
+  if (taker === undefined) return undefined;
+  if (pod.set === "draining") return `scaleDown/${pod.key}`;
+  if (set === undefined || set === taker) return undefined;
+  if (set.step === "back") return `rollback/${set.attempt}`;
+  if (taker.role === "candidate") return taker.step === "move" ? `rollout/${taker.attempt}` : undefined;
+  // Nobody moves onto a set that is to be left itself.
+  return taker.role === "stable" && set.role !== "candidate" ? `rollout/${taker.attempt}` : undefined;
+}
+
+function edgeDonors(facts: ClusterFacts, leavingEdges: readonly string[]): Donor[] {
+  return facts.edgePods.flatMap((edge) => {
+    const state = freshValue(edge.state);
+    if (state === undefined || !leavingEdges.includes(edge.key)) return [];
+    return Object.entries(state.servers).flatMap(([key, server]) => {
+      const pod = facts.pods.find((candidate) => candidate.key === key);
+      if (server.sessions === 0 || pod === undefined || pod.deleting) return [];
+      const intent: IntentId = `edgeDrain/${edge.revision}`;
+      return [{ key, intent, connections: server.sessions, moving: 0, edge: edge.key }];
+    });
+  });
+}
+
+/** No grant names a pod before every live edge knows it: its clients would be led nowhere. */
+export function targetsOf(facts: ClusterFacts, taker: PlannedSet): Target[] {
+  const edges = hasEdge(facts) ? liveEdges(facts) : [];
+  if (hasEdge(facts) && edges.length === 0) return [];
+  return attachedPods(facts.pods, taker).flatMap((pod) => {
+    const state = freshValue(pod.state);
+    if (!pod.ready || state === undefined || state.sealed || state.terminating || state.mode !== "active") return [];
+    const isKnown = edges.every((edge) => {
+      const known = freshValue(edge.state);
+      return known !== undefined && Object.hasOwn(known.servers, pod.key);
+    });
+    if (!isKnown) return [];
+    const { connections, preparing, capacity, pressure } = state;
+    return [{ key: pod.key, connections, preparing, capacity, pressure }];
+  });
+}
+
+/** Connections on pods that somebody means to empty; undefined parts are not counted. */
+export function connectionsLeft(donors: readonly Donor[]): number {
+  return donors.reduce((sum, donor) => sum + donor.connections, 0);
+}
+
+export function totalConnections(facts: ClusterFacts): number {
+  return facts.pods.reduce((sum, pod) => sum + (connectionsOf(pod) ?? 0), 0);
+}

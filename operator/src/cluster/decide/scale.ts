@@ -1,0 +1,100 @@
+// How many pods each set is to have, and which pod is detached when fewer are wanted. Pure.
+// A decrease never lets the ReplicaSet choose: pods leave one by one, by name, and only when they are empty.
+import { type ClusterFacts, connectionsOf, freshValue, type ServerPodFacts } from "../facts.ts";
+import type { EventValue } from "../plan.ts";
+import type { Dependencies } from "./dependencies.ts";
+import { attachedPods, nameOf, type PlannedSet } from "./sets.ts";
+import { lowestReplicas } from "./victims.ts";
+
+/** Part of the remaining capacity that may be filled by a decrease. */
+const FILL_LIMIT = 0.9;
+
+export type Scale = {
+  readonly replicas: ReadonlyMap<string, number>;
+  /** The one pod that leaves its set in this pass. */
+  readonly detach: ServerPodFacts | undefined;
+  readonly held: string | undefined;
+  readonly events: readonly EventValue[];
+};
+
+export function planScale(
+  facts: ClusterFacts,
+  sets: readonly PlannedSet[],
+  taker: PlannedSet | undefined,
+  dependencies: Dependencies,
+): Scale {
+  const replicas = new Map<string, number>();
+  const isAtRest = !sets.some((set) => set.role === "candidate" || set.role === "superseded");
+  let detach: ServerPodFacts | undefined;
+  let held: string | undefined;
+  const events: EventValue[] = [];
+  for (const set of sets) {
+    const wanted = wantedReplicas(facts, set, isAtRest);
+    const attached = attachedPods(facts.pods, set);
+    const mayGo = set.live === undefined ? wanted : lowestReplicas(set.live, attached);
+    replicas.set(set.revision, Math.max(wanted, Math.min(set.replicas, mayGo)));
+    if (set !== taker || set.live === undefined || !isAtRest) continue;
+    if ((replicas.get(set.revision) ?? 0) <= wanted || set.live.countedPods !== attached.length) continue;
+    if (replicas.get(set.revision) !== set.live.replicas) continue;
+    const choice = chooseLeaver(facts, attached, wanted, dependencies);
+    if (choice.kind === "held") {
+      held = choice.why;
+    } else {
+      detach = choice.pod;
+      replicas.set(set.revision, set.live.replicas - 1);
+      events.push({
+        reason: "ScalingDown",
+        message: `pod ${choice.pod.name} leaves ${nameOf(set)} (${set.live.replicas} to ${wanted} wanted); ${choice.connections} connections move away first`,
+      });
+    }
+  }
+  return { replicas, detach, held, events };
+}
+
+/** What the set is to come to; the law says how fast. */
+function wantedReplicas(facts: ClusterFacts, set: PlannedSet, isAtRest: boolean): number {
+  const { spec } = facts;
+  if (set.live === undefined) return set.replicas;
+  if (set.role === "retired" && set.step !== "retain") return 0;
+  if (set.role === "stable" && isAtRest) return spec.replicas;
+  // During a rollout increases go to those who may take new connections; decreases wait until it is over.
+  if (set.role === "candidate" || set.role === "stable") {
+    const hasSuccessor = set.role === "stable" && set.live.traffic === "none";
+    return hasSuccessor ? set.live.replicas : Math.max(set.live.replicas, spec.replicas);
+  }
+  return set.live.replicas;
+}
+
+type Choice =
+  | { readonly kind: "leaver"; readonly pod: ServerPodFacts; readonly connections: number }
+  | { readonly kind: "held"; readonly why: string };
+
+function chooseLeaver(
+  facts: ClusterFacts,
+  attached: readonly ServerPodFacts[],
+  wanted: number,
+  dependencies: Dependencies,
+): Choice {
+  if (dependencies.state !== "ok") return { kind: "held", why: "the store does not answer to a majority of the pods" };
+  if (facts.spec.moves?.paused === true) return { kind: "held", why: "`moves.paused` is set" };
+  const known = attached.flatMap((pod) => {
+    const state = freshValue(pod.state);
+    return state === undefined ? [] : [{ pod, connections: state.connections, capacity: state.capacity }];
+  });
+  if (known.length < attached.length) {
+    return { kind: "held", why: `the state of ${attached.length - known.length} pods is not known` };
+  }
+  const ordered = known.toSorted((a, b) => a.connections - b.connections || (a.pod.key < b.pod.key ? -1 : 1));
+  const draining = facts.pods.filter((pod) => pod.set === "draining" && !pod.deleting);
+  const total =
+    known.reduce((sum, { connections }) => sum + connections, 0) +
+    draining.reduce((sum, pod) => sum + (connectionsOf(pod) ?? 0), 0);
+  const staying = ordered.slice(attached.length - wanted);
+  const capacity = staying.reduce((sum, pod) => sum + pod.capacity, 0) * FILL_LIMIT;
+  if (total > capacity) {
+    return { kind: "held", why: `${total} connections need more than ${wanted} pods (room for ${Math.floor(capacity)})` };
+  }
+  const first = ordered[0];
+  if (first === undefined) return { kind: "held", why: "there is no pod" };
+  return { kind: "leaver", pod: first.pod, connections: first.connections };
+}

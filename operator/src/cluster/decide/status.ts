@@ -1,0 +1,184 @@
+// The report: status and conditions from facts and decision. Pure; nothing ever reads it back to decide.
+import { LABELS, type Condition, type RolloutStatus, type WebSocketClusterStatus } from "@wscluster/crds";
+import { NO_RECEIPTS, type Receipts } from "@wscluster/protocol";
+import type { MovePlan } from "../../moves/planner.ts";
+import { type ClusterFacts, connectionsOf, freshValue } from "../facts.ts";
+import { timestampOf } from "./children/replica-set.ts";
+import { conditionsFor } from "./conditions.ts";
+import type { Dependencies } from "./dependencies.ts";
+import { DEFAULT_EDGE_REPLICAS, type EdgePlan } from "./edge-sets.ts";
+import { hasEdge } from "./edges.ts";
+import { connectionsLeft, type Movement, totalConnections } from "./moving.ts";
+import type { Rollout, Waiting } from "./rollout.ts";
+import type { Scale } from "./scale.ts";
+import { attachedPods, type PlannedSet } from "./sets.ts";
+
+export type Decision = {
+  readonly facts: ClusterFacts;
+  readonly dependencies: Dependencies;
+  readonly rollout: Rollout;
+  readonly taker: PlannedSet | undefined;
+  readonly handedOver: boolean;
+  readonly scale: Scale;
+  readonly movement: Movement;
+  readonly moves: MovePlan;
+  readonly edge: EdgePlan;
+};
+
+export function statusFor(decision: Decision): WebSocketClusterStatus {
+  const { facts, rollout, taker, movement } = decision;
+  const previous = facts.cluster.status;
+  const candidate = rollout.sets.find((set) => set.role === "candidate");
+  const left = connectionsLeft(movement.donors);
+  const total = totalConnections(facts);
+  const isMoving = left > 0;
+  const progress = rolloutStatusFor(decision, left);
+  const receipts = progress === undefined ? undefined : progress.moved + progress.resumed + progress.cut;
+  const edgePods = facts.edgePods.filter((pod) => !pod.deleting);
+  return {
+    observedGeneration: facts.cluster.generation,
+    conditions: conditionsFor(decision),
+    replicas: facts.pods.filter((pod) => !pod.deleting).length,
+    ...(taker === undefined ? {} : { ready: readyText(facts, taker), active: setText(taker) }),
+    ...(candidate === undefined ? {} : { candidate: setText(candidate) }),
+    connections: isMoving || candidate !== undefined ? total : calm(total, previous?.connections),
+    ...(isMoving && receipts !== undefined ? { moving: `${receipts}/${receipts + left}` } : {}),
+    selector: `${LABELS.cluster}=${facts.cluster.name},${LABELS.component}=server`,
+    sets: rollout.sets
+      .filter((set) => set.step !== "history" || set.aborted !== undefined)
+      .toSorted((a, b) => b.startedAtMs - a.startedAtMs || (a.revision < b.revision ? -1 : 1))
+      .slice(0, 16)
+      .map((set) => setStatusFor(facts, set, isMoving || candidate !== undefined)),
+    ...(hasEdge(facts) || edgePods.length > 0
+      ? { edge: { replicas: edgePods.length, ready: edgePods.filter((pod) => pod.ready).length } }
+      : {}),
+    ...(progress === undefined ? {} : { rollout: progress }),
+  };
+}
+
+/** A number that comes and goes by itself is not worth a write: kept until it is off by a tenth. */
+function calm(now: number, before: number | undefined): number {
+  if (before === undefined || (now === 0) !== (before === 0)) return now;
+  return Math.abs(now - before) > Math.max(10, before * 0.1) ? now : before;
+}
+
+function setStatusFor(facts: ClusterFacts, set: PlannedSet, isExact: boolean) {
+  const pods = attachedPods(facts.pods, set);
+  const known = pods.map(connectionsOf);
+  const previous = facts.cluster.status?.sets?.find((other) => other.revision === set.revision)?.connections;
+  const sum = known.reduce<number>((all, one) => all + (one ?? 0), 0);
+  return {
+    revision: set.revision,
+    color: set.color,
+    role: set.role,
+    image: set.image,
+    replicas: pods.length,
+    ready: pods.filter((pod) => pod.ready).length,
+    // Absent where nobody knows: a number would be taken for the truth.
+    ...(known.includes(undefined) ? {} : { connections: isExact ? sum : calm(sum, previous) }),
+  };
+}
+
+function readyText(facts: ClusterFacts, taker: PlannedSet): string {
+  const ready = attachedPods(facts.pods, taker).filter((pod) => pod.ready).length;
+  return `${ready}/${facts.spec.replicas}`;
+}
+
+/** `green (chat:v2)`, cut to what a column bears. */
+export function setText(set: Pick<PlannedSet, "color" | "image">): string {
+  const image = set.image.slice(set.image.lastIndexOf("/") + 1);
+  return `${set.color} (${image})`.slice(0, 96);
+}
+
+function rolloutStatusFor(decision: Decision, left: number): RolloutStatus | undefined {
+  const { facts, rollout, moves } = decision;
+  const sets = rollout.sets;
+  const candidate = sets.find((set) => set.role === "candidate");
+  const aborted = sets.find((set) => set.aborted !== undefined || set.step === "back");
+  const stable = sets.find((set) => set.role === "stable");
+  const subject = candidate ?? aborted ?? (stable?.switchedAtMs === undefined ? undefined : stable);
+  if (subject === undefined) return undefined;
+  const before = facts.cluster.status?.rollout;
+  const from = candidate === undefined && subject === stable ? sourceOf(sets, subject) : stable?.revision;
+  const receipts = receiptsOf(facts, subject.attempt);
+  const gone = receipts.moved + receipts.resumed + receipts.cut;
+  const phase = subject === stable ? "complete" : subject.aborted !== undefined ? "aborted" : subject.step;
+  const perSecond = facts.memory.movedPerSecond;
+  const known = gone === 0 && before?.attempt === subject.attempt ? before : undefined;
+  return {
+    attempt: subject.attempt,
+    phase,
+    from: from ?? before?.from ?? "",
+    to: subject.revision,
+    startedAt: timestampOf(subject.startedAtMs),
+    connectionsLeft: left,
+    percentMoved: phase === "complete" ? 100 : gone + left === 0 ? 0 : Math.floor((100 * gone) / (gone + left)),
+    // Receipts live in the store with a ttl: what was reported once stays reported.
+    moved: known?.moved ?? receipts.moved,
+    resumed: known?.resumed ?? receipts.resumed,
+    cut: known?.cut ?? receipts.cut,
+    unknown: known?.unknown ?? receipts.unknown,
+    ...(subject.step === "move" && left > 0 && perSecond !== undefined && perSecond > 0
+      ? { etaSeconds: Math.ceil(left / perSecond) }
+      : {}),
+    ...(subject.step === "move" && left > 0 ? { limitedBy: decision.movement.held ?? moves.limitedBy } : {}),
+    ...(rollout.waiting === undefined ? {} : { waiting: waitingFor(facts, rollout.waiting) }),
+  };
+}
+
+function sourceOf(sets: readonly PlannedSet[], stable: PlannedSet): string | undefined {
+  const old = sets
+    .filter((set) => set.role === "retired" && set.movedAtMs !== undefined && set.aborted === undefined)
+    .toSorted((a, b) => (b.movedAtMs ?? 0) - (a.movedAtMs ?? 0))[0];
+  return old === stable ? undefined : old?.revision;
+}
+
+function waitingFor(facts: ClusterFacts, waiting: Waiting): NonNullable<RolloutStatus["waiting"]> {
+  const before = facts.cluster.status?.rollout?.waiting;
+  const since = before?.reason === waiting.reason ? before.since : timestampOf(waiting.sinceMs);
+  return {
+    reason: waiting.reason,
+    message: waiting.message.slice(0, 1024),
+    since,
+    ...(waiting.deadlineMs === undefined ? {} : { deadline: timestampOf(waiting.deadlineMs) }),
+    ...(waiting.then === undefined ? {} : { then: waiting.then }),
+    ...(waiting.unblock === undefined ? {} : { unblock: waiting.unblock }),
+  };
+}
+
+/**
+ * Totals of an attempt's intents. With a shared store every pod reports the same totals of the whole cluster; the largest
+ * of each is the newest.
+ */
+export function receiptsOf(facts: ClusterFacts, attempt: string): Receipts {
+  let sum = NO_RECEIPTS;
+  for (const intent of [`rollout/${attempt}`, `rollback/${attempt}`]) {
+    let most = NO_RECEIPTS;
+    for (const pod of facts.pods) {
+      const receipts = freshValue(pod.state)?.receipts[intent];
+      if (receipts !== undefined) most = combine(most, receipts, Math.max);
+    }
+    sum = combine(sum, most, (a, b) => a + b);
+  }
+  return sum;
+}
+
+function combine(a: Receipts, b: Receipts, by: (a: number, b: number) => number): Receipts {
+  return {
+    offered: by(a.offered, b.offered),
+    moved: by(a.moved, b.moved),
+    resumed: by(a.resumed, b.resumed),
+    refused: by(a.refused, b.refused),
+    late: by(a.late, b.late),
+    cut: by(a.cut, b.cut),
+    unknown: by(a.unknown, b.unknown),
+  };
+}
+
+export function previousCondition(facts: ClusterFacts, type: string): Condition | undefined {
+  return facts.cluster.status?.conditions?.find((condition) => condition.type === type);
+}
+
+export function wantedEdgeReplicas(facts: ClusterFacts): number {
+  return hasEdge(facts) ? (facts.spec.edge?.replicas ?? DEFAULT_EDGE_REPLICAS) : 0;
+}

@@ -1,0 +1,191 @@
+// What a decision may know: plain, frozen data with the freshness of each source. Built by observe.ts; read by decide/.
+// Not here: how the facts are gathered.
+import type { WebSocketClusterSpec, WebSocketClusterStatus } from "@wscluster/crds";
+import type { EdgeInstructions, EdgeState, PodMode, PodState } from "@wscluster/protocol";
+import type { SentGrant } from "../moves/ledger.ts";
+
+/** What a process said of itself over HTTP. Unknown is never zero: nobody may read a number out of it. */
+export type Reading<T> =
+  | { readonly kind: "known"; readonly value: T; readonly ageMs: number }
+  | { readonly kind: "unknown"; readonly why: string };
+
+export type PodFacts = {
+  readonly name: string;
+  readonly uid: string;
+  /** Opaque name on the wire. */
+  readonly key: string;
+  readonly resourceVersion: string;
+  readonly ip: string | undefined;
+  readonly node: string | undefined;
+  readonly revision: string;
+  readonly set: "attached" | "draining";
+  readonly traffic: PodMode;
+  /** Uid of its controller: the ReplicaSet, or the WebSocketCluster once detached. */
+  readonly ownerUid: string | undefined;
+  readonly phase: string;
+  readonly ready: boolean;
+  readonly readySinceMs: number | undefined;
+  readonly deleting: boolean;
+  /** The main container runs; a pod where it does not holds no socket. */
+  readonly running: boolean;
+  /** Why it does not run or keeps dying, from the container's status. */
+  readonly trouble: { readonly reason: string; readonly message: string } | undefined;
+  readonly createdAtMs: number;
+};
+
+/** Arrivals that nobody named, as seen over several observations. */
+export type ArrivalFacts = {
+  /** The number has not risen between these two observations. */
+  readonly steadyFromMs: number;
+  readonly steadyToMs: number;
+};
+
+export type ServerPodFacts = PodFacts & {
+  readonly state: Reading<PodState>;
+  readonly arrivals: ArrivalFacts | undefined;
+};
+
+export type EdgePodFacts = PodFacts & { readonly state: Reading<EdgeState> };
+
+export const SET_ROLES = ["stable", "candidate", "superseded", "retired"] as const;
+export type SetRole = (typeof SET_ROLES)[number];
+
+/**
+ * Where a set stands; see rollout.ts for the diagram.
+ * serve: stable. provision..move: candidate (a superseded set keeps the step it had). back: gives its clients back.
+ * retain: warm, the way back. seal: empties and shrinks. history: at zero.
+ */
+export const SET_STEPS = [
+  "serve",
+  "provision",
+  "verify",
+  "switch",
+  "settle",
+  "move",
+  "back",
+  "retain",
+  "seal",
+  "history",
+] as const;
+export type SetStep = (typeof SET_STEPS)[number];
+
+/** A pod template as it is stored and sent. */
+export type Template = {
+  readonly metadata: {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec: Readonly<Record<string, unknown>>;
+};
+
+/** The facts that cannot be derived; they live in annotations of the ReplicaSet and are written before the act. */
+export type SetMarks = {
+  readonly role: SetRole;
+  readonly step: SetStep;
+  readonly color: string;
+  /** REVISION/N. */
+  readonly attempt: string;
+  readonly startedAtMs: number;
+  readonly switchedAtMs: number | undefined;
+  readonly movedAtMs: number | undefined;
+  /** REASON:text of an aborted attempt, while its revision is still the wanted one. */
+  readonly aborted: string | undefined;
+};
+
+export type SetBody = {
+  readonly revision: string;
+  readonly image: string;
+  readonly rendererVersion: string;
+  /** Exactly what was rendered when the revision began, whatever the renderer makes of the spec today. */
+  readonly template: Template;
+};
+
+/** A ReplicaSet of server pods. */
+export type SetFacts = SetBody &
+  SetMarks & {
+    readonly name: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+    readonly createdAtMs: number;
+    /** Traffic label of its template: that of the pods that are born now. */
+    readonly traffic: PodMode;
+    /** spec.replicas. */
+    readonly replicas: number;
+    /** What its controller has counted; undefined when it has not seen the last spec yet. */
+    readonly countedPods: number | undefined;
+  };
+
+/** A ReplicaSet of edge pods. */
+export type EdgeSetFacts = SetBody & {
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly createdAtMs: number;
+  readonly replicas: number;
+  readonly countedPods: number | undefined;
+  readonly traffic: PodMode;
+};
+
+export type ClusterFacts = {
+  /** Wall clock. */
+  readonly nowMs: number;
+  readonly cluster: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly uid: string;
+    readonly generation: number;
+    readonly deleting: boolean;
+    readonly status: WebSocketClusterStatus | undefined;
+  };
+  readonly spec: WebSocketClusterSpec;
+  readonly defaults: OperatorDefaults;
+  /** Hash of the parts of the spec that touch server pods and edge pods. */
+  readonly wanted: { readonly servers: string; readonly edge: string };
+  readonly sets: readonly SetFacts[];
+  readonly pods: readonly ServerPodFacts[];
+  readonly edgeSets: readonly EdgeSetFacts[];
+  readonly edgePods: readonly EdgePodFacts[];
+  readonly instructions: EdgeInstructions | undefined;
+  /** Stored haproxy.cfg texts, one per edge revision. */
+  readonly edgeConfigs: readonly { readonly revision: string; readonly name: string; readonly uid: string; readonly text: string }[];
+  readonly config: { readonly generation: number; readonly body: string } | undefined;
+  readonly keysExist: boolean;
+  /** PodDisruptionBudgets that exist, by name. */
+  readonly budgets: readonly { readonly name: string; readonly uid: string; readonly resourceVersion: string }[];
+  readonly memory: MemoryFacts;
+};
+
+/** What this process remembers between passes; losing it costs time, never safety. */
+export type MemoryFacts = {
+  /** Tokens in the fleet's bucket now. */
+  readonly tokens: number;
+  /** Time since the measure of progress last got better, and the measure's best value. */
+  readonly progress: { readonly of: string; readonly sinceMs: number } | undefined;
+  readonly grants: readonly SentGrant[];
+  /** Connections per second that left donors lately; undefined = not known. */
+  readonly movedPerSecond: number | undefined;
+};
+
+export type OperatorDefaults = {
+  readonly agentImage: string;
+  readonly edgeImage: string;
+};
+
+/** A reading older than this is unknown. */
+export const FRESH_MS = 6_000;
+
+export function isFresh<T>(reading: Reading<T>): reading is Extract<Reading<T>, { kind: "known" }> {
+  return reading.kind === "known" && reading.ageMs <= FRESH_MS;
+}
+
+/** The value when it may be relied on, else undefined. */
+export function freshValue<T>(reading: Reading<T>): T | undefined {
+  return isFresh(reading) ? reading.value : undefined;
+}
+
+/** Sockets on a pod: 0 where nothing can run, undefined where nobody knows. */
+export function connectionsOf(pod: ServerPodFacts): number | undefined {
+  if (!pod.running) return 0;
+  const state = freshValue(pod.state);
+  return state === undefined ? undefined : state.connections;
+}

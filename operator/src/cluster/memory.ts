@@ -1,0 +1,65 @@
+// What one process remembers of a cluster between passes. Losing it costs time, never safety.
+import { bucketSpecFor, debit, DEFAULT_MAX_PER_SECOND, type MoveLedger, newLedger, tokensAt } from "../moves/ledger.ts";
+import type { PlannedGrant } from "../moves/planner.ts";
+import type { MemoryFacts } from "./facts.ts";
+import type { Plan } from "./plan.ts";
+
+/** The pace is measured over this time. */
+const PACE_WINDOW_MS = 10_000;
+
+export class ClusterMemory {
+  #ledger: MoveLedger;
+  #progress: { of: string; best: number; sinceMs: number } | undefined;
+  #pace: { atMs: number; left: number }[] = [];
+
+  constructor(nowMs: number) {
+    this.#ledger = newLedger(nowMs);
+  }
+
+  facts(nowMs: number, maxPerSecond: number | undefined): MemoryFacts {
+    const progress = this.#progress;
+    const first = this.#pace[0];
+    const last = this.#pace.at(-1);
+    const spanMs = first === undefined || last === undefined ? 0 : last.atMs - first.atMs;
+    const movedPerSecond =
+      first === undefined || last === undefined || spanMs < 1_000
+        ? undefined
+        : Math.max(0, ((first.left - last.left) * 1_000) / spanMs);
+    return {
+      tokens: tokensAt(this.#ledger, maxPerSecond ?? DEFAULT_MAX_PER_SECOND, nowMs),
+      progress: progress === undefined ? undefined : { of: progress.of, sinceMs: progress.sinceMs },
+      grants: this.#ledger.grants.filter((grant) => nowMs - grant.sentAtMs < 2_000),
+      movedPerSecond,
+    };
+  }
+
+  /** Notes what a plan found: is there less to do than ever before? */
+  observe(plan: Pick<Plan, "progress">, nowMs: number): void {
+    const { progress } = plan;
+    if (progress === undefined) {
+      this.#progress = undefined;
+      this.#pace = [];
+      return;
+    }
+    const before = this.#progress;
+    const isNew = before === undefined || before.of !== progress.of;
+    if (isNew) this.#pace = [];
+    // A pause stops the time: what is held makes no progress and is not to blame.
+    const isBetter = isNew || progress.held || progress.left < before.best;
+    this.#progress = {
+      of: progress.of,
+      best: isNew ? progress.left : Math.min(before.best, progress.left),
+      sinceMs: isBetter ? nowMs : before.sinceMs,
+    };
+    this.#pace = [...this.#pace.filter((sample) => nowMs - sample.atMs < PACE_WINDOW_MS), { atMs: nowMs, left: progress.left }];
+  }
+
+  /** Debits one grant, at the moment before it is sent. False when the budget does not hold it. */
+  spend(grant: Pick<PlannedGrant, "source" | "targets">, nowMs: number, maxPerSecond: number | undefined): boolean {
+    const rate = maxPerSecond ?? DEFAULT_MAX_PER_SECOND;
+    const count = grant.targets.reduce((sum, target) => sum + target.count, 0);
+    if (count > Math.min(tokensAt(this.#ledger, rate, nowMs), bucketSpecFor(rate).burst)) return false;
+    this.#ledger = debit(this.#ledger, { source: grant.source, sentAtMs: nowMs, targets: grant.targets }, rate);
+    return true;
+  }
+}

@@ -1,0 +1,265 @@
+// From cached objects and polled states to frozen facts. Pure: everything comes in as an argument.
+// Not here: caches (kube/), polling (contract/), what follows from the facts (decide/).
+import {
+  ANNOTATIONS,
+  childNames,
+  LABELS,
+  webSocketClusterSpec,
+  webSocketClusterStatus,
+  type WebSocketClusterStatus,
+} from "@wscluster/crds";
+import { podKey, type EdgeInstructions, type EdgeState, type PodMode, type PodState } from "@wscluster/protocol";
+import type { ConfigMap, CustomObject, Pod, PodDisruptionBudget, ReplicaSet } from "../kube/index.ts";
+import { parseLiveConfig } from "./decide/children/live-config.ts";
+import {
+  type ArrivalFacts,
+  type ClusterFacts,
+  type EdgeSetFacts,
+  type MemoryFacts,
+  type OperatorDefaults,
+  type PodFacts,
+  type Reading,
+  SET_ROLES,
+  SET_STEPS,
+  type SetFacts,
+  type SetMarks,
+  type Template,
+} from "./facts.ts";
+import { podTroubleOf } from "./pod-trouble.ts";
+import { projectEdge, projectServers, revisionOf } from "./wanted.ts";
+
+export type Sources = {
+  readonly nowMs: number;
+  readonly cluster: CustomObject;
+  /** Objects of the cluster's namespace that carry its label. */
+  readonly replicaSets: readonly ReplicaSet[];
+  readonly pods: readonly Pod[];
+  readonly configMaps: readonly ConfigMap[];
+  readonly budgets: readonly PodDisruptionBudget[];
+  readonly keysExist: boolean;
+  readonly podState: (uid: string) => Reading<PodState>;
+  readonly edgeState: (uid: string) => Reading<EdgeState>;
+  readonly arrivals: (uid: string) => ArrivalFacts | undefined;
+  readonly memory: MemoryFacts;
+  readonly defaults: OperatorDefaults;
+};
+
+export type Observation =
+  | { readonly kind: "valid"; readonly facts: ClusterFacts }
+  /** A newer rule rejects what is stored: nothing may be changed. */
+  | { readonly kind: "invalid"; readonly message: string; readonly status: WebSocketClusterStatus | undefined };
+
+export function observe(sources: Sources): Observation {
+  const { cluster } = sources;
+  const parsedStatus = webSocketClusterStatus.safeParse(cluster.status ?? {});
+  const status = parsedStatus.success ? parsedStatus.data : undefined;
+  const spec = webSocketClusterSpec.safeParse(cluster.spec ?? {});
+  if (!spec.success) {
+    const why = spec.error.issues.map((issue) => `\`${issue.path.join(".")}\`: ${issue.message}`).join("; ");
+    return { kind: "invalid", message: `the stored specification breaks a rule: ${why}`, status };
+  }
+  const namespace = cluster.metadata.namespace ?? "default";
+  const names = childNames(cluster.metadata.name);
+  const mine = sources.replicaSets.filter((set) => isOwnedOrOrphan(set, cluster.metadata.uid));
+  const owners = new Set([cluster.metadata.uid, ...mine.map((set) => set.metadata.uid)]);
+  const pods = sources.pods.filter((pod) => owners.has(controllerOf(pod) ?? ""));
+  const wanted = { servers: revisionOf(projectServers(spec.data)), edge: revisionOf(projectEdge(spec.data)) };
+  const configMap = (name: string) => sources.configMaps.find((map) => map.metadata.name === name);
+  const liveConfig = configMap(names.config)?.data?.["config.json"];
+  const facts: ClusterFacts = {
+    nowMs: sources.nowMs,
+    cluster: {
+      name: cluster.metadata.name,
+      namespace,
+      uid: cluster.metadata.uid,
+      generation: cluster.metadata.generation ?? 1,
+      deleting: cluster.metadata.deletionTimestamp !== undefined,
+      status,
+    },
+    spec: spec.data,
+    defaults: sources.defaults,
+    wanted,
+    sets: mine
+      .filter((set) => componentOf(set) === "server")
+      .map((set) => setFactsOf(set, wanted.servers, sources.nowMs))
+      .toSorted(byRevision),
+    pods: pods
+      .filter((pod) => componentOf(pod) === "server")
+      .map((pod) => ({
+        ...podFactsOf(pod, "server"),
+        state: sources.podState(pod.metadata.uid),
+        arrivals: sources.arrivals(pod.metadata.uid),
+      }))
+      .toSorted(byName),
+    edgeSets: mine
+      .filter((set) => componentOf(set) === "edge")
+      .map(edgeSetFactsOf)
+      .toSorted(byRevision),
+    edgePods: pods
+      .filter((pod) => componentOf(pod) === "edge")
+      .map((pod) => ({ ...podFactsOf(pod, "haproxy"), state: sources.edgeState(pod.metadata.uid) }))
+      .toSorted(byName),
+    instructions: parseInstructions(configMap(names.edgeInstructions)?.data?.["state.json"]),
+    edgeConfigs: sources.configMaps.flatMap((map) => {
+      const text = map.data?.["haproxy.cfg"];
+      const revision = map.metadata.labels?.[LABELS.revision];
+      if (text === undefined || revision === undefined) return [];
+      return [{ revision, name: map.metadata.name, uid: map.metadata.uid, text }];
+    }),
+    config: liveConfig === undefined ? undefined : parseLiveConfig(liveConfig),
+    keysExist: sources.keysExist,
+    budgets: sources.budgets.map(({ metadata: { name, uid, resourceVersion } }) => ({ name, uid, resourceVersion })),
+    memory: sources.memory,
+  };
+  return { kind: "valid", facts };
+}
+
+type Labelled = {
+  metadata: {
+    labels?: Record<string, string>;
+    ownerReferences?: { uid: string; controller?: boolean }[];
+  };
+};
+
+function componentOf(object: Labelled): string | undefined {
+  return object.metadata.labels?.[LABELS.component];
+}
+
+function controllerOf(object: Labelled): string | undefined {
+  return object.metadata.ownerReferences?.find((owner) => owner.controller === true)?.uid;
+}
+
+/** An orphan with our labels (deletion with --cascade=orphan) is taken in again; what belongs to others is not. */
+function isOwnedOrOrphan(object: Labelled, uid: string): boolean {
+  const controller = controllerOf(object);
+  return controller === undefined || controller === uid;
+}
+
+const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
+const byRevision = (a: { revision: string }, b: { revision: string }) => (a.revision < b.revision ? -1 : 1);
+
+function podFactsOf(pod: Pod, container: string): PodFacts {
+  const labels = pod.metadata.labels ?? {};
+  const ready = pod.status?.conditions?.find((condition) => condition.type === "Ready");
+  const main = pod.status?.containerStatuses?.find((status) => status.name === container);
+  const isReady = ready?.status === "True";
+  return {
+    name: pod.metadata.name,
+    uid: pod.metadata.uid,
+    key: podKey(pod.metadata.uid),
+    resourceVersion: pod.metadata.resourceVersion,
+    ip: pod.status?.podIP,
+    node: pod.spec?.nodeName,
+    revision: labels[LABELS.revision] ?? "",
+    set: labels[LABELS.set] === "draining" ? "draining" : "attached",
+    traffic: parseMode(labels[LABELS.traffic]),
+    ownerUid: controllerOf(pod),
+    phase: pod.status?.phase ?? "Pending",
+    ready: isReady,
+    readySinceMs: isReady ? parseTime(ready.lastTransitionTime) : undefined,
+    deleting: pod.metadata.deletionTimestamp !== undefined,
+    running: main?.state?.running !== undefined,
+    trouble: podTroubleOf(pod),
+    createdAtMs: parseTime(pod.metadata.creationTimestamp) ?? 0,
+  };
+}
+
+function bodyOf(set: ReplicaSet) {
+  const annotations = set.metadata.annotations ?? {};
+  const live = set.spec?.template;
+  const fallback: Template = {
+    metadata: { labels: live?.metadata?.labels ?? {} },
+    // The live template of an object that lost its annotation: defaults of the server included, but exact.
+    spec: { ...live?.spec },
+  };
+  return {
+    revision: set.metadata.labels?.[LABELS.revision] ?? "",
+    image: annotations[ANNOTATIONS.image] ?? live?.spec?.containers?.[0]?.image ?? "",
+    rendererVersion: annotations[ANNOTATIONS.rendererVersion] ?? "",
+    template: parseTemplate(annotations[ANNOTATIONS.template]) ?? fallback,
+    name: set.metadata.name,
+    uid: set.metadata.uid,
+    resourceVersion: set.metadata.resourceVersion,
+    createdAtMs: parseTime(set.metadata.creationTimestamp) ?? 0,
+    replicas: set.spec?.replicas ?? 1,
+    traffic: parseMode(live?.metadata?.labels?.[LABELS.traffic]),
+    countedPods: set.status?.observedGeneration === set.metadata.generation ? (set.status?.replicas ?? 0) : undefined,
+  };
+}
+
+function edgeSetFactsOf(set: ReplicaSet): EdgeSetFacts {
+  return bodyOf(set);
+}
+
+function setFactsOf(set: ReplicaSet, wanted: string, nowMs: number): SetFacts {
+  const body = bodyOf(set);
+  return { ...body, ...marksOf(set, body, wanted, nowMs) };
+}
+
+function marksOf(
+  set: ReplicaSet,
+  body: { readonly revision: string; readonly createdAtMs: number },
+  wanted: string,
+  nowMs: number,
+): SetMarks {
+  const annotations = set.metadata.annotations ?? {};
+  const role = SET_ROLES.find((name) => name === annotations[ANNOTATIONS.role]);
+  const step = SET_STEPS.find((name) => name === annotations[ANNOTATIONS.step]);
+  const common = {
+    color: annotations[ANNOTATIONS.color] ?? "blue",
+    attempt: annotations[ANNOTATIONS.attempt] ?? `${body.revision}/1`,
+    startedAtMs: parseTime(annotations[ANNOTATIONS.startedAt]) ?? body.createdAtMs,
+    switchedAtMs: parseTime(annotations[ANNOTATIONS.switchedAt]),
+    movedAtMs: parseTime(annotations[ANNOTATIONS.movedAt]),
+    aborted: annotations[ANNOTATIONS.aborted],
+  };
+  if (role !== undefined && step !== undefined) return { role, step, ...common };
+  // Somebody removed our marks: the mildest reading. Never the one that would seal pods.
+  return body.revision === wanted
+    ? { ...common, role: "stable", step: "serve" }
+    : { ...common, role: "retired", step: "retain", movedAtMs: common.movedAtMs ?? nowMs };
+}
+
+function parseMode(value: string | undefined): PodMode {
+  return value === "active" || value === "preview" ? value : "none";
+}
+
+/** RFC 3339 to milliseconds. */
+function parseTime(value: string | Date | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const ms = new Date(value).getTime();
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+function parseJson(text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function parseTemplate(text: string | undefined): Template | undefined {
+  const value = parseJson(text);
+  if (!isRecord(value) || !isRecord(value["metadata"]) || !isRecord(value["spec"])) return undefined;
+  const { labels, annotations } = value["metadata"];
+  if (!isTextMap(labels)) return undefined;
+  return { metadata: { labels, ...(isTextMap(annotations) ? { annotations } : {}) }, spec: value["spec"] };
+}
+
+function isTextMap(value: unknown): value is Record<string, string> {
+  return isRecord(value) && Object.values(value).every((part) => typeof part === "string");
+}
+
+function parseInstructions(text: string | undefined): EdgeInstructions | undefined {
+  const value = parseJson(text);
+  if (!isRecord(value)) return undefined;
+  const { generation, takesNew } = value;
+  if (typeof generation !== "number" || !Array.isArray(takesNew)) return undefined;
+  return { generation, takesNew: takesNew.filter((name) => typeof name === "string") };
+}

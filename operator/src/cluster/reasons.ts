@@ -1,0 +1,71 @@
+// Every reason that conditions and events carry, with its meaning: the documentation is made from this table.
+
+export const CONDITION_TYPES = {
+  Ready: "Summary: clients can connect, the wanted revision serves and nothing is wrong with the specification.",
+  Available: "Clients can connect now: at least one pod of the set that takes new connections is ready, and one edge pod.",
+  Progressing: "True while a rollout, a scale-down or a provisioning runs and gets on; False when it is done, held or was aborted.",
+  DependenciesReady: "The store (Redis) answers to a majority of the pods.",
+  SpecValid: "The specification can be acted on.",
+} as const;
+export type ConditionType = keyof typeof CONDITION_TYPES;
+
+export const CONDITION_REASONS = {
+  AsExpected: "Everything is as wanted.",
+  ServersNotReady: "No pod of the set that takes new connections is ready.",
+  EdgeNotReady: "No edge pod is ready.",
+  NoReplicas: "`replicas` is 0.",
+  PodsStarting: "The first pods are starting.",
+  Complete: "The wanted revision serves and no other holds connections.",
+  Provisioning: "The candidate's pods are starting.",
+  CandidateNotStarting: "A pod of the candidate cannot start; the message names it and its reason.",
+  PodNotStarting: "A pod cannot start; the message names it and its reason.",
+  Verifying: "The candidate is ready; its pods are being asked for their state and the edge is learning them.",
+  EdgeNotAcknowledged: "An edge pod does not know the pods or the instructions yet.",
+  PodsUnreachable: "The state of a pod cannot be read; nothing is assumed about it.",
+  Switching: "New connections are being led to the candidate.",
+  ArrivalsNotStopped: "New connections still arrive at the old set.",
+  MovingConnections: "Live connections are moving to the set that takes new ones.",
+  MovesPaused: "`moves.paused` stops every voluntary move.",
+  DependencyFreeze: "The store does not answer to a majority of the pods: no connection is moved until it does.",
+  Retaining: "The old set stays warm as an instant way back.",
+  Retiring: "The old set is being emptied of pods.",
+  GivingBack: "An aborted candidate's connections are moving back.",
+  RolloutAborted: "The user aborted the attempt.",
+  RolledBack: "The user wants the former revision again.",
+  ProgressDeadlineExceeded: "There was no progress for `rollout.progressDeadlineSeconds`.",
+  ScalingDown: "Pods that are no longer wanted are being emptied.",
+  ScaleDownHeld: "Fewer pods could not hold the present connections.",
+  Paused: "`paused` stops all reconciliation.",
+  StoreAnswers: "The store answers.",
+  StoreUnavailable: "The store does not answer to a majority of the pods.",
+  StoreUnknown: "Too few pods can be asked.",
+  Valid: "The specification is valid.",
+  Invalid: "The stored specification breaks a rule; nothing is changed until it is corrected.",
+} as const;
+export type ConditionReason = keyof typeof CONDITION_REASONS;
+
+type EventRow = { readonly type: "Normal" | "Warning"; readonly meaning: string };
+
+export const EVENT_REASONS = {
+  RolloutStarted: { type: "Normal", meaning: "A new revision is being provisioned." },
+  RolloutSuperseded: { type: "Normal", meaning: "A newer revision came while a rollout was running." },
+  TrafficSwitching: { type: "Normal", meaning: "The candidate is verified; the edge is told to send new connections to it." },
+  TrafficSwitched: { type: "Normal", meaning: "Every live edge sends new connections to the candidate only." },
+  MovingConnections: { type: "Normal", meaning: "Arrivals at the old set have stopped; its connections begin to move." },
+  RolloutComplete: { type: "Normal", meaning: "All connections have moved; the candidate is stable now." },
+  SetRetired: { type: "Normal", meaning: "An old set is at zero." },
+  RolloutAborted: { type: "Warning", meaning: "The user aborted the attempt." },
+  RolledBack: { type: "Normal", meaning: "The former revision is wanted again; the candidate gives way." },
+  ProgressDeadlineExceeded: { type: "Warning", meaning: "The attempt made no progress and was aborted." },
+  CandidateNotStarting: { type: "Warning", meaning: "A pod of the candidate cannot start; the old set is untouched." },
+  PodNotStarting: { type: "Warning", meaning: "A pod cannot start." },
+  MovesFrozen: { type: "Warning", meaning: "The store is away: moves wait." },
+  MovesResumed: { type: "Normal", meaning: "The store is back: moves go on." },
+  ScalingDown: { type: "Normal", meaning: "A pod was detached and its connections move away." },
+  PodRemoved: { type: "Normal", meaning: "A detached pod was empty and is deleted." },
+  ScaleDownHeld: { type: "Warning", meaning: "A decrease of `replicas` would not leave room for the present connections." },
+  InvalidSpec: { type: "Warning", meaning: "The stored specification breaks a rule." },
+  OwnedElsewhere: { type: "Warning", meaning: "Another live installation operates this cluster; this one does nothing." },
+  NameTaken: { type: "Warning", meaning: "An object that this cluster needs belongs to somebody else." },
+} as const satisfies Record<string, EventRow>;
+export type EventReason = keyof typeof EVENT_REASONS;

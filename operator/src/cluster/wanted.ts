@@ -1,0 +1,52 @@
+// The canonical projection of the fields that touch pods, and its hash: the revision. What is absent stays absent, so that
+// neither a new default nor a new renderer changes a hash. Not here: what the fields become in a pod (decide/children).
+import { createHash } from "node:crypto";
+import type { Rolls, WebSocketClusterSpec } from "@wscluster/crds";
+
+type Projected = Readonly<Record<string, unknown>>;
+
+/** How a change of each field reaches running pods. `plan` prints it; a test holds it against the schema. */
+export const FIELD_REACH = {
+  replicas: "live",
+  server: "servers",
+  redis: "servers",
+  auth: "servers",
+  config: "live",
+  "edge.image": "edge",
+  "edge.agentImage": "edge",
+  "edge.resources": "edge",
+  "edge.maxConnections": "edge",
+  "edge.enabled": "live",
+  "edge.replicas": "live",
+  "edge.service": "live",
+  rollout: "live",
+  moves: "live",
+  paused: "live",
+} as const satisfies Record<string, Rolls>;
+
+export function projectServers(spec: WebSocketClusterSpec): Projected {
+  return { server: spec.server, redis: spec.redis, auth: spec.auth };
+}
+
+export function projectEdge(spec: WebSocketClusterSpec): Projected {
+  const { image, agentImage, resources, maxConnections } = spec.edge ?? {};
+  const { port, adminPort } = spec.server;
+  return { image, agentImage, resources, maxConnections, server: { port, adminPort } };
+}
+
+/** Ten letters and digits; equal for equal projections, whatever the order of keys. */
+export function revisionOf(projection: Projected): string {
+  const text = JSON.stringify(canonical(projection) ?? {});
+  return createHash("sha256").update(text).digest("hex").slice(0, 10);
+}
+
+/** Keys sorted; undefined, empty maps and empty lists dropped, since the API server may drop or keep them. */
+export function canonical(value: unknown): unknown {
+  if (Array.isArray(value)) return value.length === 0 ? undefined : value.map((item) => canonical(item) ?? null);
+  if (typeof value !== "object" || value === null) return value ?? undefined;
+  const entries = Object.entries(value)
+    .map(([key, part]) => [key, canonical(part)] as const)
+    .filter(([, part]) => part !== undefined)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
+}

@@ -1,0 +1,40 @@
+// Who may move the connections of a cluster: a fencing epoch and the id of the installation that holds it, kept on the
+// WebSocketCluster and written by compare-and-set. Pure. Not here: the write.
+import { ANNOTATIONS } from "@wscluster/crds";
+
+export type StoredFence = { readonly epoch: number; readonly installation: string | undefined };
+
+export function storedFenceOf(annotations: Readonly<Record<string, string>> | undefined): StoredFence {
+  const epoch = Number(annotations?.[ANNOTATIONS.epoch] ?? 0);
+  return {
+    epoch: Number.isSafeInteger(epoch) && epoch >= 0 ? epoch : 0,
+    installation: annotations?.[ANNOTATIONS.installation],
+  };
+}
+
+/** Above what is stored and above what any pod has accepted: a restored backup must not make pods refuse everything. */
+export function nextEpoch(stored: number, reported: readonly number[]): number {
+  return 1 + reported.reduce((most, epoch) => Math.max(most, epoch), stored);
+}
+
+export type FenceVerdict =
+  /** Ours already, in this term of leadership. */
+  | { readonly kind: "held"; readonly epoch: number }
+  /** Take it: nobody's, ours from an earlier term, or of an installation that is gone. */
+  | { readonly kind: "claim"; readonly epoch: number }
+  | { readonly kind: "foreign"; readonly installation: string };
+
+export function judgeFence(
+  stored: StoredFence,
+  me: { readonly installation: string; readonly epoch: number | undefined },
+  reported: readonly number[],
+  isForeignLive: boolean,
+): FenceVerdict {
+  if (stored.installation !== undefined && stored.installation !== me.installation && isForeignLive) {
+    return { kind: "foreign", installation: stored.installation };
+  }
+  const isOurs = stored.installation === me.installation && me.epoch !== undefined && stored.epoch === me.epoch;
+  // A pod that has seen a higher epoch would refuse ours.
+  if (isOurs && reported.every((epoch) => epoch <= stored.epoch)) return { kind: "held", epoch: stored.epoch };
+  return { kind: "claim", epoch: nextEpoch(stored.epoch, reported) };
+}

@@ -1,0 +1,44 @@
+// The budget of moves as data: the bucket and the grants that were sent lately. Pure; time comes in.
+import { emptyBucket, refillBucket, type TokenBucket, type TokenBucketSpec } from "../runtime/index.ts";
+
+/** Grants lapse after this; the planner runs once per window. */
+export const GRANT_WINDOW_MS = 1_000;
+/** What each client gets from its `migrate` on. */
+export const MOVE_DEADLINE_MS = 10_000;
+export const DEFAULT_MAX_PER_SECOND = 200;
+
+export type SentGrant = {
+  readonly source: string;
+  readonly sentAtMs: number;
+  readonly targets: readonly { readonly pod: string; readonly count: number }[];
+};
+
+export type MoveLedger = {
+  readonly bucket: TokenBucket;
+  readonly grants: readonly SentGrant[];
+};
+
+/**
+ * A new leader does not know what its predecessor granted last: its bucket stays empty for one longest window, and only
+ * then begins to fill.
+ */
+export function newLedger(nowMs: number): MoveLedger {
+  return { bucket: emptyBucket(nowMs + GRANT_WINDOW_MS), grants: [] };
+}
+
+export function bucketSpecFor(maxPerSecond: number): TokenBucketSpec {
+  return { ratePerSecond: maxPerSecond, burst: Math.max(1, (maxPerSecond * GRANT_WINDOW_MS) / 1000) };
+}
+
+/** Whole tokens that a planner may spend now. */
+export function tokensAt(ledger: MoveLedger, maxPerSecond: number, nowMs: number): number {
+  return Math.floor(refillBucket(ledger.bucket, bucketSpecFor(maxPerSecond), nowMs).tokens);
+}
+
+/** Debits a grant at the moment of sending. There is no refund: an unanswered grant may have taken effect. */
+export function debit(ledger: MoveLedger, grant: SentGrant, maxPerSecond: number): MoveLedger {
+  const now = refillBucket(ledger.bucket, bucketSpecFor(maxPerSecond), grant.sentAtMs);
+  const count = grant.targets.reduce((sum, target) => sum + target.count, 0);
+  const recent = ledger.grants.filter((old) => grant.sentAtMs - old.sentAtMs < 2 * GRANT_WINDOW_MS);
+  return { bucket: { ...now, tokens: now.tokens - count }, grants: [...recent, grant] };
+}
