@@ -268,6 +268,34 @@ describe.skipIf(HAPROXY === undefined)("edge agent with HAProxy", () => {
     await haproxy.ended();
   });
 
+  it("keeps the last places for named arrivals and refuses the rest at once", async () => {
+    await agent.stop();
+    await haproxy.dispose();
+    haproxy = await startHaproxy(EDGE_UID, { maxConnections: 10 });
+    agent = await startAgent(source);
+    const blue = await pod(BLUE_1);
+    source.set([podFor(blue, "blue")], { generation: 1, takesNew: ["blue"] });
+    await acknowledged(1, { [BLUE_1]: "ready" });
+    for (let count = 0; count < 9; count++) await open("/ws");
+    expect(await dialRefused(haproxy.clientPath, "/ws")).toMatchObject({ status: 503, body: '{"code":"edge-full"}' });
+    await until(async () => (await agent.state()).connections === 9, "the refused one is gone");
+    await open(`/ws?pod=${BLUE_1}&ticket=any`);
+    expect(await dialRefused(haproxy.clientPath, `/ws?pod=${BLUE_1}&ticket=any`)).toMatchObject({ status: 503 });
+    expect((await get(haproxy.healthPath, "/edge-healthz")).status).toBe(200);
+    expect((await get(haproxy.clientPath, "/wsc/admission")).status).toBe(200);
+  });
+
+  it("sends nobody to an address that another pod has got, and cuts nobody who is there", async () => {
+    const [blue, taken] = [await pod(BLUE_1), await pod(BLUE_2)];
+    source.set([podFor(blue, "blue"), podFor(taken, "blue", { key: GREEN })], { generation: 1, takesNew: ["blue"] });
+    await acknowledged(1, { [BLUE_1]: "ready", [GREEN]: "ready" });
+    const socket = await open(`/ws?pod=${BLUE_1}&ticket=any`);
+    await until(() => haproxy.log().includes(`Server be_pods/${GREEN} is DOWN`), "the check found out", haproxy.log);
+    for (let count = 0; count < 4; count++) expect((await open("/ws")).pod).toBe(BLUE_1);
+    expect(taken.arrivals).toEqual([]);
+    expect(await socket.echo("kept")).toBe("kept");
+  });
+
   it("logs each arrival when it is answered, with pod and way, and never the ticket", async () => {
     const blue = await pod(BLUE_1);
     source.set([podFor(blue, "blue")], { generation: 1, takesNew: ["blue"] });
