@@ -246,10 +246,10 @@ export class KubeClient implements ports.KubeApi {
     if (options.signal.aborted) abort.abort();
     options.signal.addEventListener("abort", onAbort, { once: true });
     try {
-      const answer = await this.#exchange.open(call, abort);
+      const { body } = await this.#exchange.open(call, abort);
       options.onOpen?.();
       const { inactivityMs } = options;
-      yield* readWatch<T>({ answer, clock: this.#clock, abort, inactivityMs, attempted: describe(call) });
+      yield* readWatch<T>({ body, clock: this.#clock, abort, inactivityMs, attempted: describe(call) });
     } finally {
       options.signal.removeEventListener("abort", onAbort);
       abort.abort();

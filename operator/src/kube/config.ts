@@ -131,7 +131,7 @@ function isFallback(cluster: { name: string; server: string }): boolean {
 
 function isLoopback(server: string): boolean {
   const host = new URL(server).hostname;
-  return host === "localhost" || host === "[::1]" || /^127\./.test(host);
+  return host === "localhost" || host === "[::1]" || host.startsWith("127.");
 }
 
 function reasonOf(error: unknown): string {

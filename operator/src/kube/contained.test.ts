@@ -104,6 +104,21 @@ describe("isContained", () => {
     ["false of a field that the server drops", { hostNetwork: false, ports: [] }, {}],
     ["an amount as a number", { requests: { cpu: 1 } }, { requests: { cpu: "1" } }],
     ["a size limit", { emptyDir: { sizeLimit: "1Gi" } }, { emptyDir: { sizeLimit: "1024Mi" } }],
+    [
+      "two items under one key",
+      {
+        env: [
+          { name: "A", value: "1" },
+          { name: "A", value: "2" },
+        ],
+      },
+      {
+        env: [
+          { name: "A", value: "1" },
+          { name: "A", value: "2" },
+        ],
+      },
+    ],
     ["finalizers in any order", { finalizers: ["b/b", "a/a"] }, { finalizers: ["a/a", "c/c", "b/b"] }],
   ])("takes %s for equal", (_, wanted, has) => {
     expect(differencesOf(wanted, has)).toEqual([]);

@@ -26,7 +26,7 @@ const mergeKeys: Readonly<Record<string, (item: Item) => string>> = {
   ownerReferences: byFields("uid"),
   conditions: byFields("type"),
   // TCP and UDP may share a number (kubernetes#105610): the protocol belongs to the key.
-  ports: (item) => `${String(item["containerPort"] ?? item["port"])}/${String(item["protocol"] ?? "TCP")}`,
+  ports: (item) => `${textOf(item["containerPort"] ?? item["port"])}/${textOf(item["protocol"] ?? "TCP")}`,
 };
 
 /** Lists that are sets: every wanted value must be there, in any order. */
@@ -162,5 +162,9 @@ function isAmount(value: unknown): value is string | number {
 }
 
 function byFields(...fields: string[]): (item: Item) => string {
-  return (item) => fields.map((field) => String(item[field])).join("/");
+  return (item) => fields.map((field) => textOf(item[field])).join("/");
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value ?? null);
 }

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { sleep } from "../runtime/clock.ts";
 import { FakeClock } from "../runtime/fake-clock.ts";
 import { KubeError } from "./errors.ts";
 import type { KubeObject, Manifest } from "./objects.ts";
@@ -167,14 +168,16 @@ describe("LeaderElector", () => {
     const order: string[] = [];
     const first = candidate(lease, clock, "one", {
       onStoppedLeading: async (why) => {
-        await Promise.resolve();
+        await sleep(clock, 500);
         order.push(`${why}, lease still of ${String(lease.spec?.["holderIdentity"])}`);
       },
     });
     await clock.advance(0);
     const second = candidate(lease, clock, "two");
     await clock.advance(1000);
-    await first.elector.stop();
+    const stopping = first.elector.stop();
+    await clock.advance(500);
+    await stopping;
     expect(order).toEqual(["released, lease still of one"]);
     expect(lease.spec?.["holderIdentity"]).toBe("");
     await clock.advance(2000);
@@ -190,6 +193,16 @@ describe("LeaderElector", () => {
     await clock.advance(1000);
     await second.elector.stop();
     expect(lease.spec?.["holderIdentity"]).toBe("one");
+  });
+
+  it("does not free a lease that was taken from it unseen", async () => {
+    const [lease, clock] = [new OneLease(), new FakeClock()];
+    const first = candidate(lease, clock, "one");
+    await clock.advance(1000);
+    lease.spec = { ...lease.spec, holderIdentity: "thief" };
+    lease.version++;
+    await first.elector.stop();
+    expect(lease.spec["holderIdentity"]).toBe("thief");
   });
 
   it("is not fooled by a jump of the wall clock", async () => {

@@ -152,7 +152,7 @@ export class Reflector<T extends KubeObject> implements Informer<T> {
   }
 
   /** Follows one watch to its end. Never throws: how far it came counts also when it failed. */
-  async #watch(from: string): Promise<{ version: string; useful: boolean; error?: unknown }> {
+  async #watch(from: string): Promise<{ version: string; useful: boolean; error?: Error }> {
     const { client, resource, namespace, labelSelector, fieldSelector, random } = this.#options;
     const { min, max } = this.#options.watchSeconds ?? { min: 240, max: 480 };
     const startedMs = this.#options.clock.monotonicMs();
@@ -188,7 +188,7 @@ export class Reflector<T extends KubeObject> implements Informer<T> {
       }
       return { version, useful: isUseful() };
     } catch (error) {
-      return { version, useful: isUseful(), error };
+      return { version, useful: isUseful(), error: error instanceof Error ? error : new Error(String(error)) };
     } finally {
       this.#connected = false;
     }

@@ -149,8 +149,8 @@ it("a relist and the same changes one by one lead to the same store", () => {
           followed.set(uid, resourceVersion);
         }
       }
-      const wanted = podsOf(after).map((object) => [object.metadata.uid, object.metadata.resourceVersion]);
-      expect([...followed].sort()).toEqual(wanted.sort());
+      const wanted = podsOf(after).map(({ metadata }) => [metadata.uid, metadata.resourceVersion] as const);
+      expect(followed).toEqual(new Map(wanted));
       for (const set of ["blue", "green"]) {
         expect(names(relisted.byLabel("set", set))).toEqual(
           names(podsOf(after).filter((object) => object.metadata.labels?.["set"] === set)),

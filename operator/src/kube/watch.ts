@@ -1,14 +1,14 @@
 // One watch connection: bytes -> lines -> typed events, with an inactivity guard. Reconnecting is the reflector's job.
 import { StringDecoder } from "node:string_decoder";
 import type { Clock } from "../runtime/clock.ts";
-import { transportError, type HttpAnswer } from "./connection.ts";
+import { transportError } from "./connection.ts";
 import { codeFor, KubeError } from "./errors.ts";
 import type { KubeObject } from "./objects.ts";
 import type { WatchEvent } from "./ports.ts";
 import type { StatusBody } from "./status-answer.ts";
 
 export type WatchStream = {
-  answer: HttpAnswer;
+  body: AsyncIterable<Uint8Array> & { destroy(): void };
   clock: Clock;
   /** Aborts the request; called when the consumer leaves the loop. */
   abort: AbortController;
@@ -21,7 +21,7 @@ export type WatchStream = {
 export async function* readWatch<T extends KubeObject>(stream: WatchStream): AsyncGenerator<WatchEvent<T>> {
   const guard = startSilenceGuard(stream);
   try {
-    for await (const line of linesOf(stream.answer.body, guard.heard)) {
+    for await (const line of linesOf(stream.body, guard.heard)) {
       const event = parseWatchLine<T>(line, stream.attempted);
       if (event !== undefined) yield event;
     }
@@ -35,7 +35,7 @@ export async function* readWatch<T extends KubeObject>(stream: WatchStream): Asy
   } finally {
     guard.release();
     stream.abort.abort();
-    stream.answer.body.destroy();
+    stream.body.destroy();
   }
 }
 

@@ -20,7 +20,7 @@ describe("backoffMs", () => {
         (n, r) => {
           const delayMs = backoffMs(n, policy, r);
           expect(delayMs).toBeGreaterThanOrEqual(policy.baseMs / 2);
-          expect(delayMs).toBeLessThan(policy.capMs);
+          expect(delayMs).toBeLessThanOrEqual(policy.capMs);
         },
       ),
     );

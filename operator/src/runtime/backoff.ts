@@ -13,7 +13,7 @@ export type BackoffPolicy = {
  *
  * @param attempt failures so far, >= 1
  * @param random in [0, 1)
- * @returns milliseconds in [d/2, d) with d = min(capMs, baseMs * 2^(attempt-1))
+ * @returns milliseconds in [d/2, d] with d = min(capMs, baseMs * 2^(attempt-1))
  */
 export function backoffMs(attempt: number, policy: BackoffPolicy, random: number): number {
   // 2^30 keeps the product finite for any attempt number.

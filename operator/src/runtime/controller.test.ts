@@ -163,6 +163,22 @@ describe("Controller", () => {
     expect(seen).toEqual(["a", "b", "a", "b"]);
   });
 
+  it("lets a real change overtake a resync", async () => {
+    const open: (() => void)[] = [];
+    begin(() => new Promise((resolve) => open.push(() => resolve(done))), {
+      workers: 1,
+      resync: { everyMs: 1000, keys: () => ["a", "b"] },
+    });
+    controller.enqueue("busy");
+    await clock.advance(900);
+    controller.enqueue("changed");
+    for (let i = 0; i < 4; i++) {
+      open[i]?.();
+      await clock.advance(0);
+    }
+    expect(reports.map((report) => report.key)).toEqual(["busy", "changed", "a", "b"]);
+  });
+
   it("goes on when a hook throws", async () => {
     let passes = 0;
     begin(
