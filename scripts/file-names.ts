@@ -2,9 +2,11 @@
 
 const EMPTY_WORDS = new Set(["util", "utils", "helper", "helpers", "manager", "managers", "common", "misc", "base"]);
 
-/** Paths with a folder or a file whose name is, or ends with, such a word. `base-image.ts` is fine: the last word says what it is. */
+/** Source files whose name, or whose folder's name, is or ends with such a word. `base-image.ts` is fine: its last word says what it is. */
 export function vagueNames(paths: readonly string[]): readonly string[] {
-  return paths.filter((path) => path.split("/").some((part) => EMPTY_WORDS.has(lastWordOf(part))));
+  return paths.filter(
+    (path) => /\.(ts|mjs)$/.test(path) && path.split("/").some((part) => EMPTY_WORDS.has(lastWordOf(part))),
+  );
 }
 
 function lastWordOf(part: string): string {

@@ -61,7 +61,12 @@ describe("the closing", () => {
 
   it("shows a table, one line per reason for skipping, and each failure", () => {
     const results = [
-      { suite: "checks", name: "lint", status: "failed", reason: "x.ts:1 bad\nmore" },
+      {
+        suite: "checks",
+        name: "lint",
+        status: "failed",
+        reason: "x.ts:1 bad\nmore\n    at run (/somewhere/node_modules/vitest/run.js:1:1)",
+      },
       { suite: "e2e", name: "a", status: "skipped", reason: "not root" },
       { suite: "e2e", name: "b", status: "skipped", reason: "not root" },
     ] as const;

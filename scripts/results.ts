@@ -120,7 +120,11 @@ function groupedSkips(results: readonly Result[]): readonly string[] {
 }
 
 function failureText({ suite, name, reason = "" }: Result): string {
-  const lines = reason.split("\n").slice(0, REASON_LINES);
+  // The way through the test runner says nothing about what failed.
+  const lines = reason
+    .split("\n")
+    .filter((line) => !/^\s+at .*node_modules/.test(line))
+    .slice(0, REASON_LINES);
   return [`  ${suite}: ${name}`, ...lines.map((line) => `    ${line}`)].join("\n");
 }
 

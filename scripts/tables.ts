@@ -78,8 +78,13 @@ function section(
 }
 
 function cell(value: unknown): string {
-  const text = Array.isArray(value) ? value.join(", ") : String(value ?? "");
+  const parts: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const text = parts.map(textOf).join(", ");
   return text.replaceAll("|", "\\|").replaceAll("\n", " ");
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" ? String(value) : "";
 }
 
 function errorSection(table: Table): string {
