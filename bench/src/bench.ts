@@ -8,7 +8,7 @@ export type BenchContext = {
   readonly quick: boolean;
   readonly progress: Progress;
   readonly signal: AbortSignal;
-  say(text: string): void;
+  readonly say: (text: string) => void;
 };
 
 export type BenchOutcome = {

@@ -6,6 +6,7 @@ import { Command, CommanderError } from "commander";
 import type { Bench, BenchResult } from "./bench.ts";
 import { describeMachine, productVersion } from "./machine.ts";
 import { mediansOf } from "./rounds.ts";
+import { fanout } from "./fanout/fanout.ts";
 import { rollout } from "./rollout/rollout.ts";
 
 const EXIT_FAILURE = 1;
@@ -13,7 +14,7 @@ const EXIT_USAGE = 64;
 const EXIT_INTERRUPTED = 130;
 const RESULTS = join(import.meta.dirname, "..", "results");
 
-const BENCHES: readonly Bench[] = [rollout];
+const BENCHES: readonly Bench[] = [rollout, fanout];
 
 type Flags = { readonly quick: boolean; readonly list: boolean; readonly json?: string };
 

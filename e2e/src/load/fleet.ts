@@ -11,6 +11,8 @@ import { seededRandom } from "./seeded-random.ts";
 
 const SETTLE_MS = 30_000;
 const POLL_MS = 50;
+/** Messages of each stream that are read again at the end; fewer than the store keeps by default. */
+const AUDIT_DEPTH = 500;
 
 export class Fleet {
   readonly #options: LoadOptions;
@@ -157,6 +159,10 @@ export class Fleet {
         const earliest = starts.get(channel);
         if (!earliest || start.offset < earliest.offset) starts.set(channel, start);
       }
+    for (const [channel, start] of starts) {
+      const offset = Math.max(start.offset, this.#oracle.topOf(channel) - AUDIT_DEPTH);
+      starts.set(channel, { ...start, offset });
+    }
     const latency = new Histogram();
     const auditors = this.#rooms().map(
       (room, index) =>

@@ -20,7 +20,7 @@ export class JournaledSocket implements WebSocketLike {
       this.onopen?.({});
     });
     socket.on("message", (data, isBinary) => {
-      const text = isBinary ? data : data.toString();
+      const text = !isBinary && Buffer.isBuffer(data) ? data.toString("utf8") : data;
       if (typeof text === "string") entry.received(text);
       this.onmessage?.({ data: text });
     });

@@ -51,9 +51,14 @@ export class Oracle {
     for (const clients of this.#logs.values()) clients.get(client)?.attest();
   }
 
-  /** Where the client stands: highest offset received. */
-  cursorOf(client: string, channel: string): number {
-    return this.#logs.get(channel)?.get(client)?.cursor ?? 0;
+  /** Faults seen so far; what is still missing is known only at the verdict. */
+  get faults(): number {
+    return Object.values(this.#counts).reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Highest offset of a stream that anybody reported. */
+  topOf(channel: string): number {
+    return this.#books.get(channel)?.top ?? 0;
   }
 
   /** Subscriptions that have not received all that is known to be in their streams. */
