@@ -247,6 +247,15 @@ describe("writing", () => {
     expect(error).toMatchObject({ code, status, reason });
   });
 
+  it("takes the server's 500 for an unknown field of an apply as Invalid", async () => {
+    const message =
+      "failed to create typed patch object (default/a; /v1, Kind=Pod): .specc: field not declared in schema";
+    const { client } = await serve((_, response) => answerStatus(response, 500, "", { message }));
+    const error = await failureOf(client.apply(pods, { apiVersion: "v1", kind: "Pod", metadata: ref }));
+    expect(error).toMatchObject({ code: "Invalid", isRetryable: false });
+    expect(error.message).toContain(".specc: field not declared in schema");
+  });
+
   it("never repeats what the server says of a Secret", async () => {
     const { client } = await serve((_, response) =>
       answerStatus(response, 422, "Invalid", { message: "bad: hunter2" }),

@@ -37,7 +37,7 @@ export function statusError(
   body: StatusBody,
   options: { retryAfterMs?: number | undefined; isSecret?: boolean; isFinal?: boolean } = {},
 ): KubeError {
-  const code = codeFor(httpStatus, body.reason);
+  const code = isRefusedApply(httpStatus, body) ? "Invalid" : codeFor(httpStatus, body.reason);
   // The server may quote the value that it refuses.
   const told = options.isSecret === true ? (body.reason ?? "") : oneLine(body.message ?? "");
   const why = told === "" ? `HTTP ${httpStatus}` : told;
@@ -49,6 +49,11 @@ export function statusError(
     ...(body.reason === undefined ? {} : { reason: body.reason }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });
+}
+
+// Server-side apply answers an unknown field with 500 (seen on 1.37): retrying such a manifest can never help.
+function isRefusedApply(httpStatus: number, body: StatusBody): boolean {
+  return httpStatus === 500 && (body.message ?? "").startsWith("failed to create typed patch object");
 }
 
 function advice(code: KubeErrorCode): string {
