@@ -100,7 +100,7 @@ describe.skipIf(missing !== undefined)(
         connections: 500,
         moving: "320/500",
       };
-      const merge = "application/merge-patch+json";
+      const merge = { contentType: "application/merge-patch+json" };
       // Status sent to the object itself is dropped; sent to its own path it stays.
       expect(await server.send("PATCH", object, { status }, merge)).not.toHaveProperty("body.status");
       expect(await server.send("PATCH", `${object}/status`, { status }, merge)).toMatchObject({ status: 200 });
@@ -108,13 +108,8 @@ describe.skipIf(missing !== undefined)(
         status: 200,
         body: { spec: { replicas: 4 }, status: { replicas: 3, selector: "wscluster.io/cluster=story" } },
       });
-      const table = await server.send(
-        "GET",
-        object,
-        undefined,
-        "application/json",
-        "application/json;as=Table;v=v1;g=meta.k8s.io",
-      );
+      const accept = "application/json;as=Table;v=v1;g=meta.k8s.io";
+      const table = await server.send("GET", object, undefined, { accept });
       const { columnDefinitions, rows } = table.body as {
         columnDefinitions: { name: string }[];
         rows: { cells: unknown[] }[];

@@ -142,6 +142,47 @@ describe.skipIf(!helm.found)(`the chart under Helm${helm.found ? "" : ` (skipped
         }
       });
 
+      it("lets the operator do its work, and give the edge agents their part of it, and no more", async () => {
+        const as = `system:serviceaccount:${NAMESPACE}:wscluster-operator`;
+        const send = async (method: string, path: string, body?: unknown) =>
+          (await server.send(method, path, body, { as })).status;
+        const rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/default";
+        const roleOf = (name: string, resource: string) => ({
+          metadata: { name },
+          rules: [{ apiGroups: [""], resources: [resource], verbs: ["get", "list", "watch"] }],
+        });
+        const binding = {
+          metadata: { name: "edge" },
+          roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "edge" },
+        };
+        const leases = (namespace: string) => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+        expect({
+          readsPods: await send("GET", "/api/v1/pods"),
+          readsNodes: await send("GET", "/api/v1/nodes"),
+          readsDeployments: await send("GET", "/apis/apps/v1/deployments"),
+          givesPods: await send("POST", `${rbac}/roles`, roleOf("edge", "pods")),
+          bindsThem: await send("POST", `${rbac}/rolebindings`, binding),
+          givesSecrets: await send("POST", `${rbac}/roles`, roleOf("more", "secrets")),
+          makesKeys: await send("POST", "/api/v1/namespaces/default/secrets", { metadata: { name: "chat-keys" } }),
+          readsKeys: await send("GET", "/api/v1/namespaces/default/secrets/chat-keys"),
+          listsSecrets: await send("GET", "/api/v1/namespaces/default/secrets"),
+          leads: await send("POST", leases(NAMESPACE), { metadata: { name: "operator" } }),
+          leadsElsewhere: await send("POST", leases("default"), { metadata: { name: "operator" } }),
+        }).toEqual({
+          readsPods: 200,
+          readsNodes: 200,
+          readsDeployments: 403,
+          givesPods: 201,
+          bindsThem: 201,
+          givesSecrets: 403,
+          makesKeys: 201,
+          readsKeys: 200,
+          listsSecrets: 403,
+          leads: 201,
+          leadsElsewhere: 403,
+        });
+      });
+
       it("runs pods that the restricted profile takes", async () => {
         const templates = manifests.flatMap((manifest) => manifest.spec?.template ?? []);
         expect(templates).toHaveLength(2);

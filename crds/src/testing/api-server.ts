@@ -14,12 +14,20 @@ import { findProgram } from "./programs.ts";
 
 export type ApiAnswer = { readonly status: number; readonly body: unknown };
 
+export type SendOptions = {
+  /** Of the body; JSON unless given. */
+  readonly contentType?: string;
+  readonly accept?: string;
+  /** User to act as; a member of system:masters unless given. */
+  readonly as?: string;
+};
+
 export type ApiServer = AsyncDisposable & {
   readonly url: string;
   readonly token: string;
   /** PEM of the certificate that it serves. */
   readonly certificate: string;
-  send(method: string, path: string, body?: unknown, contentType?: string, accept?: string): Promise<ApiAnswer>;
+  send(method: string, path: string, body?: unknown, options?: SendOptions): Promise<ApiAnswer>;
 };
 
 const START_DEADLINE_MS = 60_000;
@@ -114,13 +122,8 @@ async function connect(folder: string, port: number, token: string, child: Child
     try {
       const certificate = readFileSync(join(folder, "apiserver.crt"), "utf8");
       const agent = new Agent({ ca: certificate, keepAlive: true });
-      const send: ApiServer["send"] = (
-        method,
-        path,
-        body,
-        contentType = "application/json",
-        accept = "application/json",
-      ) => exchange(agent, `${url}${path}`, { method, token, contentType, accept }, body);
+      const send: ApiServer["send"] = (method, path, body, options = {}) =>
+        exchange(agent, `${url}${path}`, method, headersFor(token, options), body);
       const ready = await send("GET", "/readyz");
       // Not before this are the built-in roles there, and a namespace for the objects.
       const namespace = await send("GET", "/api/v1/namespaces/default");
@@ -138,20 +141,23 @@ function isNotUpYet(error: unknown): boolean {
   return code === "ECONNREFUSED" || code === "ECONNRESET" || code === "ENOENT";
 }
 
-type ExchangeOptions = {
-  readonly method: string;
-  readonly token: string;
-  readonly contentType: string;
-  readonly accept: string;
-};
-
-async function exchange(agent: Agent, url: string, options: ExchangeOptions, body: unknown): Promise<ApiAnswer> {
-  const headers = {
-    authorization: `Bearer ${options.token}`,
-    "content-type": options.contentType,
-    accept: options.accept,
+function headersFor(token: string, options: SendOptions): Record<string, string> {
+  return {
+    authorization: `Bearer ${token}`,
+    "content-type": options.contentType ?? "application/json",
+    accept: options.accept ?? "application/json",
+    ...(options.as !== undefined && { "impersonate-user": options.as }),
   };
-  const outgoing = request(url, { agent, method: options.method, headers });
+}
+
+async function exchange(
+  agent: Agent,
+  url: string,
+  method: string,
+  headers: Record<string, string>,
+  body: unknown,
+): Promise<ApiAnswer> {
+  const outgoing = request(url, { agent, method, headers });
   outgoing.end(body === undefined ? undefined : JSON.stringify(body));
   const [incoming] = await once(outgoing, "response");
   const chunks: Buffer[] = [];
