@@ -149,6 +149,7 @@ async function readHistory(
     } catch (error) {
       // The connection broke under the question: it is a read, so it is asked again on the next one.
       if (!isClientError(error, "timeout")) throw error;
+      await untilAborted(session.pause(), signal);
     }
   }
 }

@@ -342,6 +342,16 @@ describe("a move under fire", () => {
     expect(socket().last("pub")).toMatchObject({ s: 1, d: "held" });
   });
 
+  it("asks for the commit again while the store does not know", async () => {
+    const { next, client, clock } = await nearlyMoved();
+    next.say(ready);
+    next.say({ t: "err", i: next.last("commit").i, code: "unavailable", message: "" });
+    await clock.advance(250);
+    expect(next.all("commit")).toHaveLength(2);
+    committed(next);
+    expect(client.counters.moves).toBe(1);
+  });
+
   it("ignores 4210 and late migrates of a socket that it is leaving", async () => {
     const { old, next, client, sockets } = await nearlyMoved();
     void client.publish(CHANNEL, "a");

@@ -8,7 +8,7 @@
 // fail before the commit: `migrate.fail` on the old socket, and stay. No answer to the commit: the session may live on either pod,
 // so both sockets are left and a plain resume decides.
 
-import type { MigrateFrame, ServerFrame } from "@wscluster/protocol";
+import type { MigrateFrame, ServerFrame, WireErrorName } from "@wscluster/protocol";
 import { WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { Clock, TimerHandle } from "./clock.ts";
 import type { Link } from "./link.ts";
@@ -58,6 +58,7 @@ export interface MoveHost {
 
 /** Part of the deadline that the client uses up: the source must hear `migrate.fail` before it gives up by itself. */
 const DEADLINE_SHARE = 0.9;
+const RETRY_MS = 250;
 
 export class Move {
   readonly frame: MigrateFrame;
@@ -113,7 +114,7 @@ export class Move {
     } else if (frame.t === "commit.ok" && frame.i === this.#commitRequest) {
       this.#onCommitted(frame.g);
     } else if (frame.t === "err") {
-      if (this.#phase === "committing" && frame.i === this.#commitRequest) this.#fail("commit-refused");
+      if (this.#phase === "committing" && frame.i === this.#commitRequest) this.#onCommitError(frame.code);
       else if (this.#phase === "preparing") this.#fail("not-prepared");
     }
   }
@@ -152,10 +153,21 @@ export class Move {
   #commit(): void {
     if (!this.#go("commit")) return;
     this.#committingAtMs = this.#clock.now();
-    this.#commitRequest = this.#host.nextRequestId();
-    this.#host.onCommitting(this);
-    this.candidate.send({ t: "commit", i: this.#commitRequest });
     this.#arm(WIRE_DEFAULTS.requestTimeoutMs, () => this.#unknown());
+    this.#host.onCommitting(this);
+    this.#sendCommit();
+  }
+
+  #sendCommit(): void {
+    if (this.#phase !== "committing") return;
+    this.#commitRequest = this.#host.nextRequestId();
+    this.candidate.send({ t: "commit", i: this.#commitRequest });
+  }
+
+  #onCommitError(code: WireErrorName): void {
+    // The store did not answer: it may have happened. The same ticket may be asked for again, until somebody knows.
+    if (code === "unavailable") this.#clock.setTimer(() => this.#sendCommit(), RETRY_MS);
+    else this.#fail("commit-refused");
   }
 
   #onCommitted(generation: number): void {

@@ -1,18 +1,14 @@
 // The client's one session: which socket is the connection, when the next one is opened, and who gets each frame. Not here: what a
 // publish, a channel or a move needs (publisher.ts, subscriptions.ts, move.ts).
 
-import type { HelloFrame, MigrateFrame, Position, ServerFrame, WelcomeFrame, Window } from "@wscluster/protocol";
-import {
-  CLOSE_CODES,
-  closeActionFor,
-  NAMED_ARRIVAL,
-  reconnectDelayMs,
-  WIRE_DEFAULTS,
-  WIRE_ERRORS,
-} from "@wscluster/protocol";
-import type { TimerHandle } from "./clock.ts";
+import type { MigrateFrame, Position, ServerFrame, WelcomeFrame } from "@wscluster/protocol";
+import { CLOSE_CODES, WIRE_DEFAULTS, WIRE_ERRORS } from "@wscluster/protocol";
+import { ChannelRequests } from "./channel-requests.ts";
+import { BROKEN, Comeback } from "./comeback.ts";
 import { ClientError } from "./errors.ts";
 import { Diagnostics } from "./events.ts";
+import type { HelloFacts } from "./hello.ts";
+import { helloFor, namedUrl, prepareHelloFor, withoutTicket } from "./hello.ts";
 import type { LinkHost } from "./link.ts";
 import { Link } from "./link.ts";
 import type { ConnectionEvent, ConnectionState } from "./machine.ts";
@@ -23,9 +19,6 @@ import type { Settings } from "./options.ts";
 import { Publisher } from "./publisher.ts";
 import { Requests } from "./requests.ts";
 import { Subscriptions } from "./subscriptions.ts";
-
-/** A connection counts as good, and backoff begins anew, this long after `welcome`: a reset at `open` keeps a herd together. */
-const STABLE_MS = 10_000;
 
 type Identity = { readonly session: string; readonly secret: string };
 /** How the next attempt goes: to a named pod, or to any with the ticket so that the failed move is counted. */
@@ -39,8 +32,8 @@ export class Session {
   readonly #settings: Settings;
   readonly #linkHost: LinkHost;
   readonly #moveHost: MoveHost;
-  /** Channel of each `sub` on its way. */
-  readonly #asking = new Map<number, { readonly channel: string; readonly link: Link }>();
+  readonly #channels: ChannelRequests;
+  readonly #comeback: Comeback;
   #state: ConnectionState = "idle";
   #primary: Link | undefined;
   #move: Move | undefined;
@@ -48,16 +41,9 @@ export class Session {
   #identity: Identity | undefined;
   #user: string | undefined;
   #token: string | undefined;
-  #isTokenFresh = false;
   #way: Way | undefined;
-  #attempt = 0;
   #links = 0;
   #requestIds = 0;
-  #retryTimer: TimerHandle | undefined;
-  #stableTimer: TimerHandle | undefined;
-  #pace: (Window & { readonly untilMs: number }) | undefined;
-  #isWindowed = false;
-  #lostAtMs: number | undefined;
   #ready: { resolve(): void; reject(error: ClientError): void }[] = [];
   #failure: ClientError | undefined;
 
@@ -71,13 +57,26 @@ export class Session {
     this.publisher = new Publisher(publisherHost, clock, this.diagnostics, settings.producer, settings.queue);
     this.subscriptions = new Subscriptions(
       {
-        sendSubscribe: () => this.#subscribeMissing(),
-        sendUnsubscribe: (channel) => this.#unsubscribe(channel),
+        sendSubscribe: () => this.#channels.askMissing(),
+        sendUnsubscribe: (channel) => this.#channels.leave(channel),
         fetch: (channel, from, n) => this.fetch(channel, from, n),
         onDiverged: (channel, previous) => this.publisher.republish(channel, previous),
       },
       this.diagnostics,
     );
+    const outlet = (): Link | undefined => {
+      const link = this.#primary;
+      return link?.welcome && !link.isDown && !this.#move?.isCommitting ? link : undefined;
+    };
+    this.#channels = new ChannelRequests({ nextRequestId, outlet }, clock, this.subscriptions);
+    this.#comeback = new Comeback({
+      ...settings,
+      diagnostics: this.diagnostics,
+      canRefreshToken: typeof settings.token === "function",
+      retry: () => {
+        if (this.#go("retry")) void this.#connect();
+      },
+    });
     this.#user = settings.user;
     this.#linkHost = {
       nextRequestId,
@@ -128,6 +127,11 @@ export class Session {
     return Promise.reject(new ClientError("timeout", `cannot read history of "${channel}": not connected`));
   }
 
+  /** A moment before something is asked again. */
+  pause(): Promise<void> {
+    return new Promise((resolve) => void this.#settings.clock.setTimer(resolve, 250));
+  }
+
   /** False when there is no connection to take it. */
   sendEphemeral(text: string): boolean {
     const link = this.#primary;
@@ -140,22 +144,20 @@ export class Session {
   /** The machine woke up or the network changed. */
   wake(): void {
     this.#primary?.probe();
-    if (this.#state !== "waiting" || this.#isWindowed) return;
-    // Half a second: `online` is told before addresses and names work, and a whole office hears it at once.
-    this.#retryIn(reconnectDelayMs(1, this.#settings.random()));
+    this.#comeback.hurry();
   }
 
   // ---- connecting -------------------------------------------------------------------------------------------------------
 
   async #connect(): Promise<void> {
     const { token } = this.#settings;
-    const attempt = this.#attempt;
+    const { attempt } = this.#comeback;
     const links = this.#links;
-    if (typeof token === "function" && !this.#isTokenFresh) {
+    if (typeof token === "function") {
       try {
         this.#token = await token();
       } catch {
-        if (this.#state === "connecting" && links === this.#links) this.#lost("the token could not be had", 1006);
+        if (this.#state === "connecting" && links === this.#links) this.#lost("the token could not be had", BROKEN);
         return;
       }
       if (this.#state !== "connecting" || links !== this.#links) return;
@@ -176,35 +178,15 @@ export class Session {
   #onOpen(link: Link): void {
     if (link === this.#move?.candidate) return this.#move.onOpen();
     if (link !== this.#primary || !this.#go("opened")) return;
-    link.send(this.#helloFor(link));
+    link.send(helloFor(this.#factsFor(link, this.#way?.ticket)));
   }
 
-  #helloFor(link: Link): HelloFrame {
+  #factsFor(link: Link, ticket: string | undefined): HelloFacts {
+    const channels = this.subscriptions.names().map((c) => [c, this.subscriptions.position(c)] as const);
+    for (const [c, position] of channels) if (position) link.asked.set(c, position);
     const { device } = this.#settings;
-    const known: [string, Position][] = [];
-    const fresh: string[] = [];
-    for (const c of this.subscriptions.names()) {
-      const position = this.subscriptions.position(c);
-      if (position) known.push([c, position]);
-      else fresh.push(c);
-    }
-    for (const [c, position] of known) link.asked.set(c, position);
-    const resumes = this.#identity && {
-      ...this.#identity,
-      pos: known.map(([c, { epoch, offset }]) => [c, epoch, offset] as const),
-    };
-    const sub = [...(resumes ? [] : known).map(([c, from]) => ({ c, from })), ...fresh.map((c) => ({ c }))];
-    return {
-      t: "hello",
-      ...(this.#token === undefined ? {} : { token: this.#token }),
-      ...(this.#user === undefined ? {} : { user: this.#user }),
-      ...(device === undefined ? {} : { device }),
-      producer: this.publisher.producer,
-      caps: ["migrate", "resume"],
-      ...(resumes ? { resume: resumes } : {}),
-      ...(resumes && this.#way ? { ticket: this.#way.ticket } : {}),
-      ...(sub.length > 0 ? { sub } : {}),
-    };
+    const { producer } = this.publisher;
+    return { token: this.#token, user: this.#user, device, producer, identity: this.#identity, ticket, channels };
   }
 
   #onWelcome(link: Link, frame: WelcomeFrame): void {
@@ -214,26 +196,22 @@ export class Session {
     // An anonymous user keeps the name that the server gave: publishers are told apart by it.
     if (this.#token === undefined) this.#user = frame.user;
     this.#way = undefined;
-    this.#isTokenFresh = false;
     this.publisher.maxPayloadBytes = frame.maxPayloadBytes || WIRE_DEFAULTS.maxPayloadBytes;
-    this.#settings.clock.clearTimer(this.#stableTimer);
-    this.#stableTimer = this.#settings.clock.setTimer(() => {
-      this.#attempt = 0;
-    }, STABLE_MS);
+    this.#comeback.onWelcome();
     const { counters } = this.diagnostics;
-    if (wasKnown || this.#lostAtMs !== undefined) {
+    if (wasKnown || this.#comeback.isDark) {
       counters.reconnects += 1;
       if (frame.resumed) counters.resumes += 1;
       else counters.newSessions += 1;
     }
-    const darkMs = this.#endDark();
+    const darkMs = this.#comeback.endDark();
     if (frame.resumed) this.diagnostics.emit("resumed", { pod: frame.pod, darkMs });
     this.publisher.attach({ id: link.id, send: (text) => link.sendText(text) });
   }
 
   #onReady(link: Link): void {
     link.isReady = true;
-    this.#subscribeMissing();
+    this.#channels.askMissing();
     if (!this.#go("ready")) return;
     this.diagnostics.emit("ready", { pod: link.pod ?? "" });
     for (const waiting of this.#ready.splice(0)) waiting.resolve();
@@ -246,8 +224,8 @@ export class Session {
     const move = this.#move;
     switch (frame.t) {
       case "sub.ok":
-        this.#asking.delete(frame.i);
-        if (isPrimary && !this.subscriptions.has(frame.c)) this.#sendUnsub(link, frame.c);
+        this.#channels.onSubscribed(frame.i);
+        if (isPrimary) this.#channels.dropUnwanted(link, [frame.c]);
         this.subscriptions.receive(frame, link.feeds, isPrimary, link.asked.get(frame.c));
         break;
       case "pub":
@@ -270,11 +248,11 @@ export class Session {
         if (isPrimary) this.#onMigrate(link, frame);
         break;
       case "pace":
-        this.#pace = { ...frame, untilMs: this.#settings.clock.now() + frame.forMs };
+        this.#comeback.onWindow(frame, frame.forMs);
         this.diagnostics.emit("pace", { minMs: frame.minMs, maxMs: frame.maxMs, forMs: frame.forMs });
         break;
       case "bye":
-        if (isPrimary) this.#pace = { ...frame, untilMs: Number.POSITIVE_INFINITY };
+        if (isPrimary) this.#comeback.onWindow(frame);
         break;
       case "welcome": {
         const { pod, session, g: generation, resumed, prepared } = frame;
@@ -299,49 +277,7 @@ export class Session {
     if (frame.i === undefined || this.publisher.onRefused(frame.i, frame)) return;
     const retry = WIRE_ERRORS[frame.code]?.retry ?? false;
     if (this.requests.onRefused(frame.i, frame.code, frame.message, retry)) return;
-    const asked = this.#asking.get(frame.i);
-    if (!asked) return;
-    this.#asking.delete(frame.i);
-    if (retry) {
-      this.#settings.clock.setTimer(() => this.#subscribeMissing(), frame.afterMs ?? 250);
-      return;
-    }
-    link.asked.delete(asked.channel);
-    const text = `cannot subscribe to "${asked.channel}": ${frame.message}`;
-    this.subscriptions.refuse(asked.channel, new ClientError("refused", text, { wireCode: frame.code }));
-  }
-
-  // ---- channels ---------------------------------------------------------------------------------------------------------
-
-  /** Asks for every channel that the connection in use does not serve yet. */
-  #subscribeMissing(): void {
-    const link = this.#primary;
-    // During a commit neither socket takes writes; `onCommitted` and `onFailed` come back here.
-    if (!link?.isReady || link.isDown || this.#move?.isCommitting) return;
-    const asking = new Set([...this.#asking.values()].filter((ask) => ask.link === link).map((ask) => ask.channel));
-    for (const c of this.subscriptions.names()) {
-      if (link.feeds.has(c) || asking.has(c)) continue;
-      const from = this.subscriptions.position(c);
-      const i = (this.#requestIds += 1);
-      this.#asking.set(i, { channel: c, link });
-      if (from) link.asked.set(c, from);
-      else link.asked.delete(c);
-      link.send({ t: "sub", i, c, ...(from ? { from } : {}) });
-    }
-  }
-
-  #unsubscribe(channel: string): void {
-    const link = this.#primary;
-    // Not confirmed yet: `sub.ok` of a channel that nobody wants is answered with `unsub`.
-    if (link?.isReady && !link.isDown && !this.#move?.isCommitting && link.feeds.has(channel)) {
-      this.#sendUnsub(link, channel);
-    }
-  }
-
-  #sendUnsub(link: Link, c: string): void {
-    link.feeds.delete(c);
-    link.asked.delete(c);
-    link.send({ t: "unsub", i: (this.#requestIds += 1), c });
+    this.#channels.onRefused(link, frame.i, frame);
   }
 
   // ---- moving -----------------------------------------------------------------------------------------------------------
@@ -365,16 +301,9 @@ export class Session {
       reason: frame.reason,
       deadlineMs: frame.deadlineMs,
     });
-    const url = this.#namedUrl(frame);
+    const url = namedUrl(this.#settings.url, frame);
     this.diagnostics.emit("connecting", { url: withoutTicket(url), attempt: 0, purpose: "move" });
     this.#move = new Move(this.#moveHost, this.#settings.clock, frame, source, this.#openLink(url));
-  }
-
-  #namedUrl(frame: MigrateFrame): string {
-    const url = new URL(frame.url ?? this.#settings.url);
-    url.searchParams.set(NAMED_ARRIVAL.pod, frame.pod);
-    url.searchParams.set(NAMED_ARRIVAL.ticket, frame.ticket);
-    return url.href;
   }
 
   #moveHostFor(nextRequestId: () => number): MoveHost {
@@ -383,8 +312,7 @@ export class Session {
     return {
       nextRequestId,
       sendPrepare: (candidate, ticket) => {
-        const { token: _, sub: __, ...hello } = this.#helloFor(candidate);
-        candidate.send({ ...hello, ticket, prepare: true });
+        candidate.send(prepareHelloFor(this.#factsFor(candidate, ticket)));
       },
       hasCaughtUp: (candidate) => subscriptions.hasCaughtUp(candidate.feeds, [...candidate.asked.keys()]),
       onPrepared: (move) => diagnostics.emit("prepared", { id: move.frame.id, pod: move.candidate.pod ?? "" }),
@@ -394,14 +322,12 @@ export class Session {
         counters.moves += 1;
         this.#primary = link;
         link.isReady = true;
-        if (this.#lostAtMs === undefined) diagnostics.dark(heldMs);
-        else this.#endDark();
+        if (this.#comeback.isDark) this.#comeback.endDark();
+        else diagnostics.dark(heldMs);
         diagnostics.emit("committed", { id: move.frame.id, pod: link.pod ?? "", generation, heldMs });
         subscriptions.adopt(link.feeds);
         publisher.attach({ id: link.id, send: (text) => link.sendText(text) });
-        for (const channel of [...link.feeds.keys()]) {
-          if (!subscriptions.has(channel)) this.#sendUnsub(link, channel);
-        }
+        this.#channels.dropUnwanted(link, [...link.feeds.keys()]);
         this.#onReady(link);
       },
       isSettled: (move) =>
@@ -428,12 +354,12 @@ export class Session {
         const { source } = move;
         if (source.isDown) {
           this.#way = { ticket: move.frame.ticket };
-          this.#lost("the move failed and the old socket is gone", 1006, 0);
+          this.#lost("the move failed and the old socket is gone", BROKEN, 0);
           return;
         }
         source.send({ t: "migrate.fail", id: move.frame.id, why });
         if (source.welcome) publisher.attach({ id: source.id, send: (text) => source.sendText(text) });
-        this.#subscribeMissing();
+        this.#channels.askMissing();
       },
       onUnknown: (move) => {
         this.#move = undefined;
@@ -464,7 +390,7 @@ export class Session {
     this.#primary = undefined;
     if (move?.source === link) {
       const ticket = move.frame.ticket;
-      this.#lostAtMs ??= this.#settings.clock.now();
+      this.#comeback.beginDark();
       if (move.onSourceDown()) {
         this.#go("orphaned");
         return;
@@ -472,7 +398,7 @@ export class Session {
       this.#move = undefined;
       this.diagnostics.counters.movesFailed += 1;
       this.diagnostics.emit("migrate-failed", { id: move.frame.id, why: "source-lost" });
-      this.#way = { url: this.#namedUrl(move.frame), ticket };
+      this.#way = { url: namedUrl(this.#settings.url, move.frame), ticket };
       this.#lost(reason, code, 0);
       return;
     }
@@ -488,7 +414,7 @@ export class Session {
 
   /** Answers of this socket will not come any more. */
   #forget(link: Link): void {
-    for (const [i, ask] of this.#asking) if (ask.link === link) this.#asking.delete(i);
+    this.#channels.onDown(link);
     this.requests.onDown(link);
     this.publisher.detach(link.id);
   }
@@ -504,7 +430,7 @@ export class Session {
       link.close(CLOSE_CODES.backoff.code, "resume");
       this.#forget(link);
     }
-    this.#lost(reason, 1006, delayMs);
+    this.#lost(reason, BROKEN, delayMs);
   }
 
   #lost(reason: string, code: number, delayMs?: number): void {
@@ -514,55 +440,21 @@ export class Session {
       diagnostics.counters.disconnects += 1;
       diagnostics.emit("disconnect", { code, reason });
     }
-    this.#settings.clock.clearTimer(this.#stableTimer);
     this.#nextMigrate = undefined;
     this.subscriptions.forgetHeld();
-    const action = closeActionFor(code);
-    const { token } = this.#settings;
-    const canRefresh = code === CLOSE_CODES.unauthorized.code && typeof token === "function" && this.#attempt === 0;
-    if ((action === "stay-away" && !canRefresh) || action === "done") {
-      const text = `cannot stay connected: the server closed with ${code}${reason ? ` (${reason})` : ""}`;
+    const prospect = this.#comeback.prospectAfter(code);
+    if (prospect === "refused" || prospect === "given-up") {
+      const why = `the server closed with ${code}${reason ? ` (${reason})` : ""}`;
+      const text = `cannot stay connected: ${prospect === "refused" ? why : "the give-up policy fired"}`;
       this.#end("refuse", new ClientError("given-up", text), code);
       return;
     }
-    if (action === "new-session") this.#identity = undefined;
+    if (prospect === "new-session") this.#identity = undefined;
     if (!this.#go("lost")) return;
-    this.#lostAtMs ??= this.#settings.clock.now();
+    this.#comeback.beginDark();
     // The named pod was tried once; after that any pod will do, and the ticket only says that a move failed.
     if (!wasOpen && this.#way?.url) this.#way = { ticket: this.#way.ticket };
-    if (this.#hasHadEnough()) {
-      this.#end("refuse", new ClientError("given-up", "cannot connect: the give-up policy fired"), code);
-      return;
-    }
-    this.#wait(code, delayMs);
-  }
-
-  #wait(code: number, delayMs: number | undefined): void {
-    const { clock, random } = this.#settings;
-    const pace = this.#pace && this.#pace.untilMs > clock.now() ? this.#pace : undefined;
-    const action = closeActionFor(code);
-    const isOurs = delayMs !== undefined;
-    this.#isWindowed = !isOurs && pace !== undefined && (action === "window" || code === 1006);
-    if (this.#isWindowed) this.#pace = undefined;
-    const delay = delayMs ?? reconnectDelayMs(this.#attempt, random(), this.#isWindowed ? pace : undefined);
-    this.diagnostics.emit("waiting", { delayMs: delay, attempt: this.#attempt, windowed: this.#isWindowed });
-    this.#attempt += 1;
-    this.#retryIn(delay);
-  }
-
-  #retryIn(delayMs: number): void {
-    const { clock } = this.#settings;
-    clock.clearTimer(this.#retryTimer);
-    this.#retryTimer = clock.setTimer(() => {
-      if (this.#go("retry")) void this.#connect();
-    }, delayMs);
-  }
-
-  #hasHadEnough(): boolean {
-    const { afterAttempts, afterMs } = this.#settings.giveUp;
-    if (afterAttempts !== undefined && this.#attempt >= afterAttempts) return true;
-    const darkMs = this.#settings.clock.now() - (this.#lostAtMs ?? 0);
-    return afterMs !== undefined && this.#lostAtMs !== undefined && darkMs >= afterMs;
+    this.#comeback.wait(code, delayMs);
   }
 
   /** The publisher's generation rose, and only `hello` can say so. */
@@ -572,10 +464,8 @@ export class Session {
 
   #end(event: "stop" | "refuse", error: ClientError, code: number): void {
     if (!this.#go(event)) return;
-    const { clock } = this.#settings;
     this.#failure = error;
-    clock.clearTimer(this.#retryTimer);
-    clock.clearTimer(this.#stableTimer);
+    this.#comeback.stop();
     const links = new Set([this.#primary, this.#move?.candidate, this.#move?.source]);
     this.#move?.abandon();
     this.#move = undefined;
@@ -589,14 +479,6 @@ export class Session {
     this.publisher.fail(error);
     this.subscriptions.endAll(error);
     for (const waiting of this.#ready.splice(0)) waiting.reject(error);
-  }
-
-  #endDark(): number {
-    if (this.#lostAtMs === undefined) return 0;
-    const darkMs = this.#settings.clock.now() - this.#lostAtMs;
-    this.#lostAtMs = undefined;
-    this.diagnostics.dark(darkMs);
-    return darkMs;
   }
 
   #tellClosed(
@@ -618,8 +500,4 @@ export class Session {
     this.diagnostics.emit("state", { from, to });
     return true;
   }
-}
-
-function withoutTicket(url: string): string {
-  return url.replace(/([?&]ticket=)[^&]*/, "$1...");
 }
