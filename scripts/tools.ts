@@ -23,16 +23,28 @@ const PROGRAMS: Readonly<Record<string, string>> = { typescript: "tsc" };
 
 export type ToolResult = { readonly code: number; readonly output: string; readonly seconds: number };
 
-/** Runs a Node script and collects what it prints; `onOutput` sees it as it comes. */
+const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
+
+/**
+ * Runs a Node script and collects what it prints; `onOutput` sees it as it comes. When we are told to stop, the script is told
+ * as well and its end is awaited (a scenario takes its cluster down), then this process exits.
+ */
 export async function runTool(
   args: readonly string[],
-  options: { readonly env?: Readonly<Record<string, string>>; readonly onOutput?: (text: string) => void } = {},
+  options: { readonly onOutput?: (text: string) => void } = {},
 ): Promise<ToolResult> {
   const started = performance.now();
-  const child = spawn(process.execPath, args, {
-    cwd: ROOT,
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...options.env },
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  let exitCode: number | undefined;
+  const handlers = Object.entries(SIGNALS).map(([name, number]) => {
+    const signal = name as keyof typeof SIGNALS;
+    const handler = () => {
+      exitCode = 128 + number;
+      // Ctrl-C in a terminal already reached the child; only a signal sent to us alone has to be passed on.
+      if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+    };
+    process.on(signal, handler);
+    return () => process.off(signal, handler);
   });
   let output = "";
   const collect = (chunk: Buffer) => {
@@ -46,5 +58,7 @@ export async function runTool(
     // After "close" no more output comes, unlike after "exit".
     child.on("close", (status) => resolve(status ?? 1));
   });
+  for (const remove of handlers) remove();
+  if (exitCode !== undefined) process.exit(exitCode);
   return { code, output, seconds: (performance.now() - started) / 1000 };
 }
