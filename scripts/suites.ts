@@ -68,10 +68,14 @@ export async function runScenarios(): Promise<readonly Result[]> {
 
 async function withReport(run: (file: string) => Promise<readonly Result[]>): Promise<readonly Result[]> {
   const folder = mkdtempSync(join(tmpdir(), "wsc-report-"));
+  // An interrupted run ends with process.exit, which passes every `finally` by.
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", remove);
   try {
     return await run(join(folder, "report.json"));
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    process.off("exit", remove);
+    remove();
   }
 }
 
