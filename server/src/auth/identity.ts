@@ -1,0 +1,53 @@
+// Who a client is: from a signed token (HS256), or anonymous. Not here: what it may do.
+
+import { randomBytes } from "node:crypto";
+import { jwtVerify } from "jose";
+
+export type Identity = { readonly user: string; readonly tenant: string };
+
+export type IdentityResult =
+  | { readonly ok: true; readonly identity: Identity }
+  | { readonly ok: false; readonly message: string };
+
+export type IdentityOptions = {
+  readonly anonymous: boolean;
+  /** Key of HS256 tokens; without it tokens are refused. */
+  readonly jwtSecret?: string;
+};
+
+export const DEFAULT_TENANT = "default";
+
+export type Identify = (claim: { readonly token?: string; readonly user?: string }) => Promise<IdentityResult>;
+
+// `/` parts tenant, user and producer in keys; a line break ends the head of a publication in the store.
+function isIdentifier(text: unknown): text is string {
+  return typeof text === "string" && /^[^\p{Cc}/]{1,128}$/u.test(text);
+}
+
+export function createIdentify(options: IdentityOptions): Identify {
+  const key = options.jwtSecret === undefined ? undefined : new TextEncoder().encode(options.jwtSecret);
+  return async ({ token, user }) => {
+    if (token !== undefined) {
+      if (!key) return { ok: false, message: "cannot check the token: this server has no key for tokens" };
+      return identityOfToken(token, key);
+    }
+    if (!options.anonymous) return { ok: false, message: "a token is needed" };
+    // Beside signed users nobody may take a name for the asking.
+    const name = key || user === undefined ? `anon-${randomBytes(6).toString("hex")}` : user;
+    if (!isIdentifier(name))
+      return { ok: false, message: "user must have 1 to 128 characters, without / and control characters" };
+    return { ok: true, identity: { user: name, tenant: DEFAULT_TENANT } };
+  };
+}
+
+async function identityOfToken(token: string, key: Uint8Array): Promise<IdentityResult> {
+  try {
+    const { payload } = await jwtVerify(token, key, { algorithms: ["HS256"], clockTolerance: 5 });
+    const tenant = payload["tenant"] ?? DEFAULT_TENANT;
+    if (!isIdentifier(payload.sub)) return { ok: false, message: "the token's sub is no user name" };
+    if (!isIdentifier(tenant)) return { ok: false, message: "the token's tenant is no name" };
+    return { ok: true, identity: { user: payload.sub, tenant } };
+  } catch {
+    return { ok: false, message: "the token is not valid" };
+  }
+}

@@ -1,0 +1,111 @@
+// The server's configuration: variables (the schema is the source of --help and docs) and the hot-reloaded file. Not here: reading them.
+
+import { z } from "zod";
+import { LOG_LEVELS, booleanVariable, integerVariable, listVariable } from "@wscluster/platform";
+import { WIRE_DEFAULTS } from "@wscluster/protocol";
+import type { LiveSettings } from "./session/context.ts";
+
+const port = integerVariable({ min: 0, max: 65_535 });
+const secret = z.string().min(16, "must have at least 16 characters");
+const secrets = listVariable().pipe(z.array(secret));
+
+export const SERVER_VARIABLES = z.object({
+  WSC_CLUSTER: z.string().default("standalone").describe("Name of the WebSocketCluster."),
+  WSC_NAMESPACE: z.string().default("default").describe("Its namespace."),
+  WSC_POD_NAME: z.string().optional().describe("Name of the pod, for logs."),
+  WSC_POD_UID: z
+    .string()
+    .min(16, "must be the pod's uid")
+    .optional()
+    .describe("uid of the pod; absent = a random one."),
+  WSC_POD_IP: z.string().optional().describe("Address of the pod, for logs."),
+  WSC_REVISION: z.string().optional().describe("Revision of the pod's set, for logs."),
+  WSC_PORT: port.default(8_080).describe("Port for clients; 0 picks a free one."),
+  WSC_ADMIN_PORT: port.default(8_081).describe("Port for probes, metrics and the pod contract; 0 picks a free one."),
+  WSC_HOST: z.string().optional().describe("Address to listen on; absent = all."),
+  WSC_PATH: z.string().startsWith("/", "must start with /").default("/ws").describe("Path of WebSocket upgrades."),
+  WSC_MODE: z.enum(["active", "preview", "none"]).default("active").describe("Mode at birth: active, preview or none."),
+  WSC_REDIS_URL: z
+    .url({ protocol: /^rediss?$/, error: "must be a redis:// or rediss:// URL" })
+    .optional()
+    .describe("Shared store; absent = in memory, one pod."),
+  WSC_REDIS_PREFIX: z
+    .string()
+    .regex(/^[^{}\s]+$/, "must have no braces and no spaces")
+    .default("wsc")
+    .describe("Prefix of all keys; two clusters on one store must differ in it."),
+  WSC_ADMIN_KEYS: secrets.default([]).describe("Keys of contract writes: all verify. Absent = no writes are accepted."),
+  WSC_TICKET_KEYS: secrets
+    .default([])
+    .describe("Keys of move tickets: the first signs, all verify. Absent = a random one."),
+  WSC_ANONYMOUS: booleanVariable()
+    .optional()
+    .describe("Let clients in without a token; absent = only while no WSC_JWT_SECRET is set."),
+  WSC_JWT_SECRET: secret.optional().describe("Key of HS256 tokens (claims sub, tenant)."),
+  WSC_ALLOWED_ORIGINS: listVariable().default([]).describe("Origins of browsers that may connect; empty = all."),
+  WSC_TERMINATION_SECONDS: integerVariable({ min: 1, max: 86_400 })
+    .default(300)
+    .describe("Grace between SIGTERM and the end, as in the pod's spec."),
+  WSC_CONFIG_FILE: z.string().optional().describe("JSON file with the settings that change while running."),
+  WSC_LOG_LEVEL: z.enum(LOG_LEVELS).default("info").describe("Least severe level that is logged."),
+});
+
+export type ServerVariables = z.output<typeof SERVER_VARIABLES>;
+
+const count = (min: number, max: number) => z.int().min(min).max(max);
+
+/** Content of WSC_CONFIG_FILE. */
+export const LIVE_FILE = z.object({
+  generation: z.int().min(0).default(0),
+  connections: z
+    .object({
+      maxPerPod: count(1, 1_000_000).default(10_000),
+      sessionTtlSeconds: count(10, 3_600).default(WIRE_DEFAULTS.sessionTtlMs / 1_000),
+      heartbeatSeconds: count(1, 300).default(WIRE_DEFAULTS.heartbeatMs / 1_000),
+    })
+    .prefault({}),
+  history: z
+    .object({ maxLength: count(1, 1_000_000).default(1_000), ttlSeconds: count(1, 604_800).default(300) })
+    .prefault({}),
+});
+
+export type LiveFile = z.input<typeof LIVE_FILE>;
+
+/** The settings in force for the content of the file, or what is wrong with it. */
+export function liveSettingsOf(
+  file: unknown,
+):
+  | { readonly ok: true; readonly settings: LiveSettings }
+  | { readonly ok: false; readonly problems: readonly string[] } {
+  const parsed = LIVE_FILE.safeParse(file);
+  if (!parsed.success) {
+    return { ok: false, problems: parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`) };
+  }
+  const { generation, connections, history } = parsed.data;
+  if (history.ttlSeconds < connections.sessionTtlSeconds) {
+    return {
+      ok: false,
+      problems: [
+        `history.ttlSeconds: must be at least connections.sessionTtlSeconds (${connections.sessionTtlSeconds}), else a session that may resume would find holes`,
+      ],
+    };
+  }
+  return {
+    ok: true,
+    settings: {
+      generation,
+      maxPerPod: connections.maxPerPod,
+      sessionTtlMs: connections.sessionTtlSeconds * 1_000,
+      heartbeatMs: connections.heartbeatSeconds * 1_000,
+      history: { maxLength: history.maxLength, ttlMs: history.ttlSeconds * 1_000 },
+    },
+  };
+}
+
+export const DEFAULT_SETTINGS: LiveSettings = {
+  generation: 0,
+  maxPerPod: 10_000,
+  sessionTtlMs: WIRE_DEFAULTS.sessionTtlMs,
+  heartbeatMs: WIRE_DEFAULTS.heartbeatMs,
+  history: { maxLength: 1_000, ttlMs: 300_000 },
+};

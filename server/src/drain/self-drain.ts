@@ -1,0 +1,38 @@
+// What a pod that was told to end does on its own: how fast, where to, and when it gives up. Pure. Not here: sending (mover.ts).
+
+import type { GrantTarget } from "@wscluster/protocol";
+import { LEASE_MS } from "../broker/port.ts";
+import type { PodEntry } from "../broker/port.ts";
+
+/** Kept at the end for cutting the rest and leaving in order. */
+const RESERVE_MS = 5_000;
+/** Moves per second that a pod starts at most by itself. */
+const MAX_PER_SECOND = 100;
+
+/** Time left for moves. The real limit may be shorter than the grace (spot notice), so the work is done in its first half. */
+export function drainWindowMs(connections: number, terminationMs: number): number {
+  const usable = Math.max(500, terminationMs - RESERVE_MS);
+  return Math.min(usable / 2, Math.max(1_000, (connections / MAX_PER_SECOND) * 1_000));
+}
+
+/** When what is left is cut, after the start. */
+export function cutAfterMs(terminationMs: number): number {
+  return Math.max(terminationMs / 2, terminationMs - RESERVE_MS);
+}
+
+/** Living peers with room, each with a share of `count` by its headroom. A peer that goes itself is no target. */
+export function drainTargets(ownKey: string, pods: readonly PodEntry[], count: number): readonly GrantTarget[] {
+  const peers = pods
+    .filter((pod) => pod.key !== ownKey && pod.mode === "active" && !pod.sealed && !pod.terminating && !pod.gone)
+    .filter((pod) => pod.silentMs < LEASE_MS)
+    .map((pod) => ({ pod: pod.key, room: Math.max(0, pod.capacity - pod.connections) }))
+    .filter(({ room }) => room > 0)
+    .sort((a, b) => b.room - a.room);
+  const total = peers.reduce((sum, { room }) => sum + room, 0);
+  let left = Math.min(count, total);
+  return peers.flatMap(({ pod, room }) => {
+    const share = Math.min(left, room, Math.ceil((count * room) / total));
+    left -= share;
+    return share > 0 ? [{ pod, count: share }] : [];
+  });
+}

@@ -1,0 +1,247 @@
+// One channel on this pod: its top, ring and subscribers. A frame goes live to a subscriber iff its offset is the subscriber's
+// cursor + 1; any other subscriber lags and is fed by pages. Not here: reading the store (hub.ts), sockets.
+
+import type { GapReason, Position } from "@wscluster/protocol";
+import type { Life, Page, Publication, StreamTop } from "../broker/port.ts";
+import { publicationFrame } from "../streams/frames.ts";
+import { textFrame } from "../transport/wire-frame.ts";
+import { Ring } from "./ring.ts";
+import type { Subscriber, Subscription } from "./subscription.ts";
+
+const RING_FRAMES = 128;
+const RING_BYTES = 256 * 1024;
+/** Publications kept while a hole is being read; more are dropped, since the reading finds them too. */
+const EARLY_LIMIT = 1_024;
+
+export type Verdict = "taken" | "old" | "hole";
+
+export class Channel {
+  readonly stream: string;
+  readonly name: string;
+  readonly nameJson: string;
+  state: "opening" | "open" | "healing" = "opening";
+  epoch = "";
+  top = 0;
+  lives: readonly Life[] = [];
+  /** Rises when the ring and cursors were cut back: a page read before is void. */
+  cuts = 0;
+  readonly ring = new Ring(RING_FRAMES, RING_BYTES);
+  readonly live: Subscription[] = [];
+  readonly lagging = new Set<Subscription>();
+  early: Publication[] = [];
+  /** When the last subscriber left; 0 while there are some. */
+  emptySinceMs = 0;
+  /** Subscriptions on their way in. */
+  attaching = 0;
+  /** A comparison with the store failed: do it again. */
+  suspect = false;
+  /** Repairs in a row that left a hole. */
+  repairs = 0;
+  opened: Promise<void> | undefined;
+  healed: Promise<void> | undefined;
+  readonly pages = new Map<number, Promise<Page>>();
+  #pending: Buffer[] = [];
+  readonly #markDirty: (channel: Channel) => void;
+  readonly #onDelivered: (count: number) => void;
+  readonly #onGap: (why: GapReason | "diverged", count: number) => void;
+
+  constructor(
+    stream: string,
+    name: string,
+    hooks: {
+      readonly markDirty: (channel: Channel) => void;
+      readonly onDelivered: (count: number) => void;
+      readonly onGap: (why: GapReason | "diverged", count: number) => void;
+    },
+  ) {
+    this.stream = stream;
+    this.name = name;
+    this.nameJson = JSON.stringify(name);
+    this.#markDirty = hooks.markDirty;
+    this.#onDelivered = hooks.onDelivered;
+    this.#onGap = hooks.onGap;
+  }
+
+  get streamTop(): StreamTop {
+    return { epoch: this.epoch, top: this.top, lives: this.lives };
+  }
+
+  get position(): Position {
+    return { epoch: this.epoch, offset: this.top };
+  }
+
+  get size(): number {
+    return this.live.length + this.lagging.size + this.attaching;
+  }
+
+  /** Takes the next publication; anything that does not follow on is told, never guessed. */
+  accept(publication: Publication): Verdict {
+    const { epoch, offset, prev } = publication;
+    if (epoch === this.epoch) {
+      if (offset <= this.top) return "old";
+      if (offset > this.top + 1) return "hole";
+      this.#append(publication);
+      return "taken";
+    }
+    // A primary that was replaced may still be heard for a moment; its life is over.
+    if (this.lives.some(([former]) => former === epoch)) return "old";
+    if (!prev || prev.epoch !== this.epoch || prev.offset > this.top) return "hole";
+    this.enterLife(epoch, prev);
+    this.#append(publication);
+    return "taken";
+  }
+
+  /** Takes a publication that was read from the store, whose order of lives is the truth. */
+  acceptRead(publication: Publication): void {
+    if (publication.offset === this.top + 1) this.#append(publication);
+  }
+
+  /** A new life began after `prev`, which is a position of the present one: what lies above it was lost by the store. */
+  enterLife(epoch: string, prev: Position): void {
+    this.flush();
+    this.lives = [...this.lives, [prev.epoch, prev.offset] as const].slice(-8);
+    this.epoch = epoch;
+    if (prev.offset >= this.top) return;
+    this.cuts += 1;
+    const told = textFrame(JSON.stringify({ t: "diverged", c: this.name, e: epoch, o: prev.offset, prev }));
+    for (const subscription of this.live) subscription.subscriber.push(told);
+    let count = this.live.length;
+    for (const subscription of this.lagging) {
+      if (subscription.cursor <= prev.offset) continue;
+      subscription.cursor = prev.offset;
+      subscription.subscriber.push(told);
+      count += 1;
+    }
+    this.#onGap("diverged", count);
+    this.ring.truncate(prev.offset);
+    this.top = prev.offset;
+  }
+
+  /** The publications between the channel's top and `to` cannot be had any more. */
+  skip(to: number, now: StreamTop, why: GapReason): void {
+    this.flush();
+    if (this.live.length > 0) {
+      const told = this.gapFrame(now.epoch, this.top, to, why);
+      for (const subscription of this.live) subscription.subscriber.push(told);
+      this.#onGap(why, this.live.length);
+    }
+    if (why === "stream-lost") {
+      // Offsets of the lost life mean nothing in this one, so the cursors of those that lag cannot stay.
+      this.cuts += 1;
+      for (const subscription of this.lagging) {
+        subscription.subscriber.push(this.gapFrame(now.epoch, subscription.cursor, to, why));
+        subscription.cursor = to;
+      }
+      this.#onGap(why, this.lagging.size);
+    }
+    this.ring.clear();
+    this.epoch = now.epoch;
+    this.lives = now.lives;
+    this.top = to;
+  }
+
+  gapFrame(epoch: string, from: number, to: number, why: GapReason): Buffer {
+    return textFrame(JSON.stringify({ t: "gap", c: this.name, e: epoch, from, to, why }));
+  }
+
+  countGap(why: GapReason | "diverged"): void {
+    this.#onGap(why, 1);
+  }
+
+  keepEarly(publication: Publication): void {
+    if (this.early.length < EARLY_LIMIT) this.early.push(publication);
+  }
+
+  #append(publication: Publication): void {
+    const frame = publicationFrame(this.nameJson, publication);
+    this.top = publication.offset;
+    this.ring.push(publication.offset, frame);
+    if (this.live.length === 0) return;
+    if (this.#pending.length === 0) this.#markDirty(this);
+    this.#pending.push(frame);
+  }
+
+  /** Hands the frames of this tick to all live subscribers, as one shared buffer. */
+  flush(): void {
+    const count = this.#pending.length;
+    if (count === 0) return;
+    const first = this.#pending[0];
+    const chunk = count === 1 && first ? first : Buffer.concat(this.#pending);
+    this.#pending = [];
+    const before = this.top - count;
+    const { live } = this;
+    let delivered = 0;
+    // Backwards, because a subscriber that falls behind is taken out of the list by moving the last one into its place.
+    for (let index = live.length - 1; index >= 0; index -= 1) {
+      const subscription = live[index];
+      if (!subscription) continue;
+      if (subscription.subscriber.isCongested()) {
+        this.#fallBehind(subscription, before);
+        continue;
+      }
+      subscription.subscriber.push(chunk);
+      delivered += count;
+    }
+    this.#onDelivered(delivered);
+  }
+
+  #fallBehind(subscription: Subscription, cursor: number): void {
+    this.#takeOut(subscription);
+    this.addLagging(subscription, cursor);
+  }
+
+  addLagging(subscription: Subscription, cursor: number): void {
+    subscription.cursor = cursor;
+    subscription.lagging = true;
+    this.lagging.add(subscription);
+    subscription.subscriber.lagging.add(subscription);
+  }
+
+  /** The subscription stands at the top: from here on it gets frames as they come. */
+  addLive(subscription: Subscription): void {
+    // Frames of this tick that are not out yet lie at or below the top: the newcomer has them already.
+    this.flush();
+    this.lagging.delete(subscription);
+    subscription.subscriber.lagging.delete(subscription);
+    subscription.lagging = false;
+    subscription.index = this.live.length;
+    this.live.push(subscription);
+    const { onLive } = subscription;
+    subscription.onLive = undefined;
+    onLive?.();
+  }
+
+  remove(subscription: Subscription, nowMs: number): void {
+    if (subscription.gone) return;
+    subscription.gone = true;
+    this.lagging.delete(subscription);
+    subscription.subscriber.lagging.delete(subscription);
+    this.#takeOut(subscription);
+    if (this.size === 0) this.emptySinceMs = nowMs;
+  }
+
+  #takeOut(subscription: Subscription): void {
+    const { index } = subscription;
+    if (index < 0) return;
+    const last = this.live.pop();
+    if (last && last !== subscription) {
+      this.live[index] = last;
+      last.index = index;
+    }
+    subscription.index = -1;
+  }
+
+  newSubscription(subscriber: Subscriber, onLive?: () => void): Subscription {
+    this.emptySinceMs = 0;
+    return {
+      subscriber,
+      channel: this,
+      index: -1,
+      cursor: 0,
+      lagging: false,
+      gone: false,
+      feeding: false,
+      onLive,
+    };
+  }
+}

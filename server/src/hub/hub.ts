@@ -1,0 +1,348 @@
+// All channels of this pod: opening, healing holes, feeding those that lag. Not here: sockets, sessions, the store's commands.
+
+import { WIRE_DEFAULTS } from "@wscluster/protocol";
+import type { GapReason, Position } from "@wscluster/protocol";
+import type { Broker, HeldStreams, Page, Publication } from "../broker/port.ts";
+import { continuationOf } from "../streams/continuation.ts";
+import { ephemeralFrame, publicationFrame } from "../streams/frames.ts";
+import { textFrame } from "../transport/wire-frame.ts";
+import { Channel } from "./channel.ts";
+import { createGate } from "./gate.ts";
+import type { Subscriber, Subscription } from "./subscription.ts";
+
+/** A channel without members stays subscribed this long: reloads and moves come back to it. */
+const LINGER_MS = 5_000;
+/** Most reads of the store at once for catching up, so that live traffic goes first. */
+const READS_AT_ONCE = 16;
+const MAX_REPAIRS = 3;
+
+export type HubHooks = {
+  readonly now: () => number;
+  /** Calls back once, at the end of this tick. */
+  readonly markDirty: (channel: Channel) => void;
+  readonly onDelivered: (count: number) => void;
+  readonly onGap: (why: GapReason | "diverged", count: number) => void;
+};
+
+export type Announcement = { readonly epoch: string; readonly top: number; readonly recovered: boolean };
+
+export class Hub implements HeldStreams {
+  readonly channels = new Map<string, Channel>();
+  readonly #broker: Broker;
+  readonly #hooks: HubHooks;
+  readonly #gate = createGate(READS_AT_ONCE);
+
+  constructor(broker: Broker, hooks: HubHooks) {
+    this.#broker = broker;
+    this.#hooks = hooks;
+  }
+
+  /**
+   * Subscribes. `announce` is called in the moment in which the subscription takes effect, before any frame of the channel.
+   * Rejects with `BrokerUnavailable` when the store does not answer; nothing is kept then.
+   */
+  async attach(
+    subscriber: Subscriber,
+    stream: string,
+    name: string,
+    from: Position | undefined,
+    announce: (announcement: Announcement) => void,
+    onLive?: () => void,
+  ): Promise<Subscription> {
+    const channel = this.#channelOf(stream, name);
+    const subscription = channel.newSubscription(subscriber, onLive);
+    channel.attaching += 1;
+    try {
+      await this.#open(channel);
+      await this.#place(channel, subscription, from, announce);
+      channel.attaching -= 1;
+    } catch (error) {
+      channel.attaching -= 1;
+      channel.remove(subscription, this.#hooks.now());
+      throw error;
+    }
+    return subscription;
+  }
+
+  async #place(
+    channel: Channel,
+    subscription: Subscription,
+    from: Position | undefined,
+    announce: (announcement: Announcement) => void,
+  ): Promise<void> {
+    if (!from) {
+      announce({ epoch: channel.epoch, top: channel.top, recovered: true });
+      channel.addLive(subscription);
+      return;
+    }
+    // The client may have been further than this pod: what looks like a divergence is believed only after asking the store.
+    if (continuationOf(from, channel.streamTop).kind !== "continue") await this.#heal(channel);
+    const known = continuationOf(from, channel.streamTop);
+    const first =
+      known.kind === "continue" && known.after < channel.top && !channel.ring.covers(known.after)
+        ? await this.#page(channel, known.after)
+        : undefined;
+    // Anything may have happened while reading, so the position is judged again, now without a pause.
+    const continuation = continuationOf(from, channel.streamTop);
+    const { epoch, top } = channel;
+    if (continuation.kind === "unknown") {
+      announce({ epoch, top, recovered: false });
+      subscription.subscriber.push(channel.gapFrame(epoch, from.offset, top, "stream-lost"));
+      channel.countGap("stream-lost");
+      channel.addLive(subscription);
+      return;
+    }
+    if (continuation.kind === "diverged") {
+      const { prev } = continuation;
+      announce({ epoch, top, recovered: false });
+      subscription.subscriber.push(
+        textFrame(JSON.stringify({ t: "diverged", c: channel.name, e: epoch, o: prev.offset, prev })),
+      );
+      channel.countGap("diverged");
+      this.#resumeAt(channel, subscription, prev.offset);
+      return;
+    }
+    const whole = !first || first.items[0]?.offset === continuation.after + 1;
+    announce({ epoch, top, recovered: whole });
+    this.#resumeAt(channel, subscription, continuation.after);
+  }
+
+  #resumeAt(channel: Channel, subscription: Subscription, cursor: number): void {
+    if (cursor === channel.top) channel.addLive(subscription);
+    else {
+      channel.addLagging(subscription, cursor);
+      void this.feed(subscription);
+    }
+  }
+
+  detach(subscription: Subscription): void {
+    subscription.channel.remove(subscription, this.#hooks.now());
+  }
+
+  /** The subscriber's queue is short again. */
+  onDrained(subscriber: Subscriber): void {
+    for (const subscription of subscriber.lagging) void this.feed(subscription);
+  }
+
+  /** Feeds pages until the subscription stands at the top, its queue is full, or the store is away. */
+  async feed(subscription: Subscription): Promise<void> {
+    if (subscription.feeding) return;
+    subscription.feeding = true;
+    const { channel, subscriber } = subscription;
+    try {
+      while (subscription.lagging && !subscription.gone && subscriber.isDrained()) {
+        if (channel.healed) await channel.healed;
+        if (channel.state === "open" && subscription.cursor === channel.top) {
+          channel.addLive(subscription);
+          return;
+        }
+        if (channel.ring.covers(subscription.cursor)) {
+          const frames = channel.ring.after(subscription.cursor, WIRE_DEFAULTS.pageSize);
+          for (const frame of frames) subscriber.push(frame);
+          subscription.cursor += frames.length;
+          this.#hooks.onDelivered(frames.length);
+          continue;
+        }
+        if (!(await this.#feedPage(channel, subscription))) return;
+      }
+    } catch {
+      // The store is away: `resync` or the next drained queue goes on from the same cursor.
+    } finally {
+      subscription.feeding = false;
+    }
+  }
+
+  /** False when the page brought nothing although the channel is ahead: the poll goes on from there. */
+  async #feedPage(channel: Channel, subscription: Subscription): Promise<boolean> {
+    const { cuts } = channel;
+    const before = subscription.cursor;
+    const page = await this.#page(channel, before);
+    if (subscription.gone || channel.cuts !== cuts) return true;
+    if (page.top.epoch !== channel.epoch) {
+      await this.#heal(channel);
+      return true;
+    }
+    for (const item of page.items) {
+      if (item.offset > channel.top && channel.state === "open") this.#take(channel, item);
+    }
+    const { subscriber } = subscription;
+    const firstOffset = page.items[0]?.offset ?? Math.min(page.top.top, channel.top) + 1;
+    if (firstOffset > subscription.cursor + 1) {
+      subscriber.push(channel.gapFrame(channel.epoch, subscription.cursor, firstOffset - 1, "history-expired"));
+      channel.countGap("history-expired");
+      subscription.cursor = firstOffset - 1;
+    }
+    let delivered = 0;
+    for (const item of page.items) {
+      if (item.offset !== subscription.cursor + 1 || item.offset > channel.top) continue;
+      subscriber.push(publicationFrame(channel.nameJson, item));
+      subscription.cursor = item.offset;
+      delivered += 1;
+    }
+    this.#hooks.onDelivered(delivered);
+    if (subscription.cursor > before) return true;
+    channel.suspect = true;
+    return false;
+  }
+
+  /** A publication from the store, in the order of the wire. */
+  onPublication(publication: Publication): void {
+    const channel = this.channels.get(publication.stream);
+    if (channel) this.#take(channel, publication);
+  }
+
+  onEphemeral(stream: string, user: string, data: Buffer): void {
+    const channel = this.channels.get(stream);
+    if (!channel || channel.live.length === 0) return;
+    const frame = ephemeralFrame(channel.nameJson, user, data);
+    for (const { subscriber } of channel.live) if (!subscriber.isCongested()) subscriber.push(frame);
+  }
+
+  #take(channel: Channel, publication: Publication): void {
+    if (channel.state !== "open") {
+      channel.keepEarly(publication);
+      return;
+    }
+    if (channel.accept(publication) !== "hole") return;
+    channel.keepEarly(publication);
+    void this.#heal(channel).catch(() => {});
+  }
+
+  /** Compares the given channels with the store and reads what is missing. Those that cannot be read stay as they are. */
+  async verify(streams: Iterable<string>): Promise<void> {
+    const healing: Promise<void>[] = [];
+    for (const stream of streams) {
+      const channel = this.channels.get(stream);
+      if (channel && channel.state !== "opening") healing.push(this.#heal(channel).catch(() => {}));
+    }
+    await Promise.all(healing);
+    for (const stream of streams) {
+      for (const subscription of this.channels.get(stream)?.lagging ?? []) void this.feed(subscription);
+    }
+  }
+
+  /** Channels whose last comparison with the store failed. */
+  suspects(): readonly string[] {
+    return [...this.channels.values()].flatMap((channel) => (channel.suspect ? [channel.stream] : []));
+  }
+
+  streams(): Iterable<string> {
+    return this.channels.keys();
+  }
+
+  positionOf(stream: string): Position | undefined {
+    const channel = this.channels.get(stream);
+    return channel && channel.state !== "opening" ? channel.position : undefined;
+  }
+
+  /** Gives up channels that nobody has used for a while. */
+  sweep(): void {
+    const before = this.#hooks.now() - LINGER_MS;
+    for (const [stream, channel] of this.channels) {
+      if (channel.size > 0 || channel.emptySinceMs === 0 || channel.emptySinceMs > before) continue;
+      this.channels.delete(stream);
+      this.#broker.unsubscribe(stream);
+    }
+  }
+
+  #channelOf(stream: string, name: string): Channel {
+    const known = this.channels.get(stream);
+    if (known) return known;
+    const channel = new Channel(stream, name, this.#hooks);
+    this.channels.set(stream, channel);
+    return channel;
+  }
+
+  #open(channel: Channel): Promise<void> {
+    channel.opened ??= this.#openNow(channel).catch((error: unknown) => {
+      channel.opened = undefined;
+      if (channel.size === 0) channel.emptySinceMs = this.#hooks.now();
+      throw error;
+    });
+    return channel.opened;
+  }
+
+  // Subscribe first, read then: a publication between the two is heard, kept in `early`, and compared with the top that was read.
+  async #openNow(channel: Channel): Promise<void> {
+    await this.#broker.subscribe(channel.stream);
+    const { top } = await this.#broker.read(channel.stream, Number.MAX_SAFE_INTEGER - 1, 1);
+    channel.epoch = top.epoch;
+    channel.top = top.top;
+    channel.lives = top.lives;
+    channel.state = "open";
+    this.#takeEarly(channel);
+  }
+
+  #takeEarly(channel: Channel): void {
+    const early = channel.early;
+    channel.early = [];
+    for (const publication of early) {
+      if (channel.state !== "open") channel.keepEarly(publication);
+      else if (channel.accept(publication) === "hole") {
+        // Still a hole after reading up to the store's top: a second one, or a publication that the store has lost. The latter never
+        // heals, so after a few rounds it is left to the poll.
+        if (publication.epoch !== channel.epoch || channel.repairs >= MAX_REPAIRS) continue;
+        channel.repairs += 1;
+        channel.keepEarly(publication);
+        void this.#heal(channel).catch(() => {});
+      }
+    }
+    if (channel.state === "open") channel.repairs = 0;
+  }
+
+  /** Reads on from the channel's top until it is the store's, telling everybody what was lost. One at a time per channel. */
+  #heal(channel: Channel): Promise<void> {
+    channel.healed ??= this.#healNow(channel).then(
+      () => {
+        channel.healed = undefined;
+        channel.suspect = false;
+        channel.state = "open";
+        this.#takeEarly(channel);
+      },
+      (error: unknown) => {
+        channel.healed = undefined;
+        channel.suspect = true;
+        channel.early = [];
+        channel.state = "open";
+        throw error;
+      },
+    );
+    return channel.healed;
+  }
+
+  async #healNow(channel: Channel): Promise<void> {
+    channel.state = "healing";
+    for (;;) {
+      const page = await this.#broker.read(channel.stream, channel.top, WIRE_DEFAULTS.pageSize);
+      const { top } = page;
+      const continuation = continuationOf(channel.position, top);
+      if (continuation.kind === "unknown") {
+        channel.skip(top.top, top, "stream-lost");
+        return;
+      }
+      if (continuation.kind === "diverged") {
+        channel.enterLife(top.epoch, continuation.prev);
+        channel.lives = top.lives;
+        // What follows the cut was not in this page: it was read after the old top.
+        continue;
+      }
+      // A position that can be continued is as good in the present life as in its own.
+      channel.epoch = top.epoch;
+      channel.lives = top.lives;
+      const before = (page.items[0]?.offset ?? top.top + 1) - 1;
+      if (before > channel.top) channel.skip(before, top, "history-expired");
+      for (const item of page.items) channel.acceptRead(item);
+      if (channel.top >= top.top || page.items.length === 0) return;
+    }
+  }
+
+  #page(channel: Channel, cursor: number): Promise<Page> {
+    const running = channel.pages.get(cursor);
+    if (running) return running;
+    const page = this.#gate(() => this.#broker.read(channel.stream, cursor, WIRE_DEFAULTS.pageSize)).finally(() =>
+      channel.pages.delete(cursor),
+    );
+    channel.pages.set(cursor, page);
+    return page;
+  }
+}

@@ -1,0 +1,11 @@
+// Public surface of @wscluster/server. The image is main.ts.
+
+export { Pod as Server } from "./pod.ts";
+export type { PodOptions as ServerOptions } from "./pod.ts";
+export { createServer } from "./create-server.ts";
+export type { CreateServerOptions } from "./create-server.ts";
+export { MemoryBroker, MemoryStore } from "./broker/memory.ts";
+export { SERVER_VARIABLES, LIVE_FILE, DEFAULT_SETTINGS, liveSettingsOf } from "./config.ts";
+export type { LiveFile, ServerVariables } from "./config.ts";
+export type { LiveSettings } from "./session/context.ts";
+export type { Broker, BrokerListener } from "./broker/port.ts";

@@ -1,0 +1,480 @@
+// One pod: builds the parts, runs their timers, ends in order. Not here: configuration (config.ts), signals (main.ts).
+
+import { randomBytes, randomUUID } from "node:crypto";
+import { FORMAT_VERSIONS, SERVER_METRICS, WIRE_DEFAULTS, getReconnectionWindow, podKey } from "@wscluster/protocol";
+import type { IntentId, ModeRequest, PodMode, PodState } from "@wscluster/protocol";
+import { createAdminServer, createMetrics, signTicket, verifyTicket } from "@wscluster/platform";
+import type { AdminServer, Logger } from "@wscluster/platform";
+import { createIdentify } from "./auth/identity.ts";
+import type { Broker, PodEntry } from "./broker/port.ts";
+import { contractRoutes } from "./contract/routes.ts";
+import type { HealthCheck } from "./contract/routes.ts";
+import { WriteGate } from "./contract/write-gate.ts";
+import { Mover } from "./drain/mover.ts";
+import { ReceiptLedger } from "./drain/receipt-ledger.ts";
+import { cutAfterMs, drainTargets, drainWindowMs } from "./drain/self-drain.ts";
+import { Hub } from "./hub/hub.ts";
+import { Connection } from "./session/connection.ts";
+import type { LiveSettings, SessionContext } from "./session/context.ts";
+import { Registry } from "./session/registry.ts";
+import { LoadSampler, pressureOf } from "./telemetry/load.ts";
+import { DEFAULT_MARKS } from "./transport/client-socket.ts";
+import type { QueueMarks } from "./transport/client-socket.ts";
+import { Front } from "./transport/front.ts";
+import { HeartbeatWheel } from "./transport/heartbeat.ts";
+import { OutputTick } from "./transport/tick.ts";
+
+export type PodOptions = {
+  readonly broker: Broker;
+  readonly log: Logger;
+  readonly settings: () => LiveSettings;
+  readonly port: number;
+  readonly adminPort: number;
+  readonly host?: string;
+  readonly path: string;
+  readonly podUid?: string;
+  readonly mode: PodMode;
+  readonly adminKeys: readonly string[];
+  /** The first signs; empty = a random one, good for one pod alone. */
+  readonly ticketKeys: readonly string[];
+  readonly anonymous: boolean;
+  readonly jwtSecret?: string;
+  readonly allowedOrigins: readonly string[];
+  readonly terminationMs: number;
+  readonly marks?: QueueMarks;
+  readonly helloDeadlineMs?: number;
+  readonly version?: string;
+  /** Milliseconds between looks at the store. */
+  readonly pollMs?: number;
+};
+
+const STEP_MS = 20;
+const POLL_MS = 1_000;
+const BEAT_MS = 2_000;
+/** The store counts as away after this much silence. */
+const BROKER_SILENCE_MS = 3_000;
+const CLOSE_WITHIN_MS = 2_000;
+
+export class Pod {
+  readonly podUid: string;
+  readonly podKey: string;
+  readonly bootNonce = randomBytes(12).toString("hex");
+  readonly registry = new Registry();
+  readonly hub: Hub;
+  readonly mover: Mover;
+  readonly metrics = createMetrics(SERVER_METRICS, true);
+  port = 0;
+  adminPort = 0;
+  readonly #options: PodOptions;
+  readonly #tick = new OutputTick();
+  readonly #wheel = new HeartbeatWheel();
+  readonly #gate = new WriteGate();
+  readonly #ledger: ReceiptLedger;
+  readonly #load: LoadSampler;
+  readonly #front: Front;
+  readonly #admin: AdminServer;
+  readonly #context: SessionContext;
+  readonly #ticketKeys: readonly string[];
+  readonly #arrivals = { named: 0, unnamed: 0 };
+  #timers: NodeJS.Timeout[] = [];
+  #stepTimer: NodeJS.Timeout | undefined;
+  #mode: PodMode;
+  #sealed = false;
+  #terminating = false;
+  #killed = false;
+  #hasBeenReady = false;
+  #lastOkMs = 0;
+  #needsResync = false;
+  #polling = false;
+  #peers: readonly PodEntry[] = [];
+  #termination: Promise<void> | undefined;
+
+  constructor(options: PodOptions) {
+    this.#options = options;
+    const { broker } = options;
+    this.podUid = options.podUid ?? randomUUID();
+    this.podKey = podKey(this.podUid);
+    this.#mode = options.mode;
+    this.#ticketKeys = options.ticketKeys.length > 0 ? options.ticketKeys : [randomBytes(32).toString("hex")];
+    this.#load = new LoadSampler(Date.now());
+    this.#ledger = new ReceiptLedger(broker, this.podKey);
+    this.hub = new Hub(broker, {
+      now: Date.now,
+      markDirty: (channel) => this.#tick.markChannel(channel),
+      onDelivered: (count) => {
+        this.#load.messagesOut += count;
+        this.metrics.add("wscluster_deliveries_total", count);
+      },
+      onGap: (why, count) => this.metrics.add("wscluster_gaps_total", count, { why }),
+    });
+    this.mover = new Mover({
+      podKey: this.podKey,
+      registry: this.registry,
+      ledger: this.#ledger,
+      signTicket: (ticket) => signTicket(this.#ticketKeys[0] ?? "", ticket),
+      now: Date.now,
+      random: Math.random,
+      onOutcome: (outcome) => {
+        this.metrics.add("wscluster_moves_total", 1, { outcome });
+        this.#startSteps();
+      },
+      isFinal: () => this.#terminating,
+    });
+    const checkTicket = (text: string) => verifyTicket(this.#ticketKeys, text);
+    this.#context = {
+      podKey: this.podKey,
+      broker,
+      hub: this.hub,
+      identify: createIdentify(options),
+      registry: this.registry,
+      moves: this.mover,
+      settings: options.settings,
+      checkTicket,
+      now: Date.now,
+      metrics: this.metrics,
+      log: options.log,
+      pace: () => (this.#terminating ? this.#paceNow() : undefined),
+    };
+    this.#front = new Front(
+      {
+        port: options.port,
+        host: options.host,
+        path: options.path,
+        allowedOrigins: options.allowedOrigins,
+        podKey: this.podKey,
+        marks: options.marks ?? DEFAULT_MARKS,
+        capacity: () => options.settings().maxPerPod,
+        sockets: () => this.registry.all.size,
+        checkTicket,
+      },
+      { tick: this.#tick, onSocket: (socket) => this.#onSocket(socket) },
+    );
+    this.#admin = createAdminServer(
+      { port: options.adminPort, ...(options.host === undefined ? {} : { host: options.host }) },
+      contractRoutes({
+        podUid: this.podUid,
+        bootNonce: this.bootNonce,
+        adminKeys: options.adminKeys,
+        gate: this.#gate,
+        state: () => this.state(),
+        isReady: () => this.isReady(),
+        checks: () => this.#checks(),
+        version: options.version ?? "0.1.0",
+        metrics: async () => ({ text: await this.#metricsText(), contentType: this.metrics.contentType }),
+        setMode: (request) => this.#setMode(request),
+        setGrant: (grant) => {
+          this.mover.grant({ ...grant, cutOthers: true });
+          this.#startSteps();
+        },
+        countGrant: (result) => this.metrics.add("wscluster_grants_total", 1, { result }),
+        now: Date.now,
+      }),
+    );
+  }
+
+  async start(): Promise<void> {
+    const { broker, log, settings } = this.#options;
+    await broker.start({
+      publication: (publication) => this.hub.onPublication(publication),
+      ephemeral: (stream, user, data) => this.hub.onEphemeral(stream, user, data),
+      control: (message) => {
+        const connection = this.registry.sessions.get(message.session);
+        if (connection?.row && connection.row.g < message.g) connection.leave(message.kind);
+      },
+      resync: () => {
+        this.#needsResync = true;
+        void this.#poll();
+      },
+    });
+    await this.#beat();
+    this.port = await this.#front.start();
+    this.adminPort = await this.#admin.start();
+    this.#wheel.start(() => settings().heartbeatMs);
+    this.#every(this.#options.pollMs ?? POLL_MS, () => this.#poll());
+    this.#every(BEAT_MS, () => this.#beat());
+    this.#every(POLL_MS, () => this.#housekeeping());
+    log.info({ port: this.port, adminPort: this.adminPort, podKey: this.podKey, mode: this.#mode }, "server listens");
+  }
+
+  #every(ms: number, task: () => Promise<void> | void): void {
+    this.#timers.push(setInterval(() => void task(), ms));
+  }
+
+  // ---- sockets ------------------------------------------------------------------------------------------------------------
+
+  #onSocket(socket: ConstructorParameters<typeof Connection>[0]): void {
+    const arrival = socket.arrival.named ? "named" : "unnamed";
+    this.#arrivals[arrival] += 1;
+    this.metrics.add("wscluster_connections_opened_total", 1, { arrival });
+    const connection = new Connection(
+      socket,
+      this.#context,
+      this.#options.helloDeadlineMs ?? WIRE_DEFAULTS.helloDeadlineMs,
+    );
+    this.#wheel.add(socket);
+    socket.onEnd = () => this.#wheel.remove(connection.socket);
+  }
+
+  // ---- timers -------------------------------------------------------------------------------------------------------------
+
+  #startSteps(): void {
+    this.#stepTimer ??= setInterval(() => {
+      this.mover.step();
+      void this.#ledger.flush();
+      if (!this.mover.isIdle) return;
+      clearInterval(this.#stepTimer);
+      this.#stepTimer = undefined;
+    }, STEP_MS);
+  }
+
+  async #poll(): Promise<void> {
+    if (this.#polling || this.#killed) return;
+    this.#polling = true;
+    try {
+      const { broker } = this.#options;
+      // Taken down only after the comparison: a failure leaves it to the next poll.
+      const all = this.#needsResync;
+      const changed = await (all ? broker.moved(this.hub) : broker.changed(this.hub));
+      if (all) this.#needsResync = false;
+      this.#lastOkMs = Date.now();
+      const streams = new Set([...changed, ...this.hub.suspects()]);
+      if (streams.size > 0) await this.hub.verify(streams);
+    } catch {
+      // Counted by the silence since #lastOkMs.
+    } finally {
+      this.#polling = false;
+    }
+  }
+
+  async #beat(gone = false): Promise<void> {
+    if (this.#killed) return;
+    try {
+      this.#peers = await this.#options.broker.beat({
+        key: this.podKey,
+        mode: this.#mode,
+        sealed: this.#sealed,
+        terminating: this.#terminating,
+        gone,
+        capacity: this.#options.settings().maxPerPod,
+        connections: this.registry.sessions.size,
+      });
+      this.#lastOkMs = Date.now();
+      this.#hasBeenReady = true;
+    } catch {
+      // The lease ages; nothing else may happen because the store is away.
+    }
+  }
+
+  async #housekeeping(): Promise<void> {
+    this.#load.sample(Date.now());
+    this.hub.sweep();
+    await this.#ledger.flush();
+    const { broker, settings } = this.#options;
+    for (const lost of this.registry.takeExpired(Date.now() - settings().sessionTtlMs)) {
+      try {
+        this.mover.settled(lost.id, await broker.endSession(lost.id, lost.g));
+      } catch {
+        this.registry.lose(lost.id, lost.g, Date.now());
+      }
+    }
+  }
+
+  // ---- contract -----------------------------------------------------------------------------------------------------------
+
+  /** True from the first answer of the store on, also while the store is away or the pod drains; false once sealed and empty. */
+  isReady(): boolean {
+    return this.#hasBeenReady && !(this.#sealed && this.registry.isEmpty);
+  }
+
+  #setMode(request: ModeRequest): void {
+    this.#mode = request.mode;
+    this.#sealed = request.sealed;
+    void this.#beat();
+  }
+
+  #queueBytes(): number {
+    let bytes = 0;
+    for (const connection of this.registry.all) bytes += connection.socket.waitingBytes;
+    return bytes;
+  }
+
+  #pressure(): number {
+    const { cpu, eventLoopLagMs } = this.#load.load;
+    return pressureOf({ cpu, eventLoopLagMs, queueBytes: this.#queueBytes() });
+  }
+
+  #brokerState(): PodState["broker"] {
+    const lastOkAgoMs = this.#lastOkMs === 0 ? Number.MAX_SAFE_INTEGER : Date.now() - this.#lastOkMs;
+    return { ok: lastOkAgoMs < BROKER_SILENCE_MS, lastOkAgoMs };
+  }
+
+  #checks(): readonly HealthCheck[] {
+    const { maxPerPod } = this.#options.settings();
+    const { ok, lastOkAgoMs } = this.#brokerState();
+    const lagMs = this.#load.load.eventLoopLagMs;
+    return [
+      {
+        name: "slots",
+        ok: this.registry.all.size <= maxPerPod * 0.9,
+        value: this.registry.all.size,
+        limit: Math.floor(maxPerPod * 0.9),
+      },
+      { name: "brokerSilenceMs", ok, value: lastOkAgoMs, limit: BROKER_SILENCE_MS },
+      { name: "eventLoopLagMs", ok: lagMs < 200, value: lagMs, limit: 200 },
+    ];
+  }
+
+  async state(): Promise<PodState> {
+    await this.#ledger.flush();
+    const sessions = { migrate: 0, resume: 0, plain: 0 };
+    for (const { caps } of this.registry.sessions.values()) {
+      if (caps.has("migrate")) sessions.migrate += 1;
+      else if (caps.has("resume")) sessions.resume += 1;
+      else sessions.plain += 1;
+    }
+    return {
+      contract: 1,
+      podKey: this.podKey,
+      bootNonce: this.bootNonce,
+      mode: this.#mode,
+      sealed: this.#sealed,
+      terminating: this.#terminating,
+      epoch: this.#gate.epoch,
+      seq: this.#gate.seq,
+      refusedWrites: this.#gate.refusedWrites,
+      connections: this.registry.sessions.size,
+      sessions,
+      preparing: this.registry.preparing.size,
+      capacity: this.#options.settings().maxPerPod,
+      arrivals: { ...this.#arrivals },
+      load: this.#load.load,
+      pressure: this.#pressure(),
+      broker: this.#brokerState(),
+      moving: this.mover.moving,
+      receipts: await this.#receipts(),
+      configGeneration: this.#options.settings().generation,
+      speaks: FORMAT_VERSIONS,
+    };
+  }
+
+  #knownReceipts: PodState["receipts"] = {};
+
+  async #receipts(): Promise<PodState["receipts"]> {
+    try {
+      this.#knownReceipts = await this.#options.broker.receipts();
+    } catch {
+      // The last known ones: counts only rise.
+    }
+    return this.#knownReceipts;
+  }
+
+  async #metricsText(): Promise<string> {
+    this.metrics.set("wscluster_connections", this.registry.sessions.size);
+    this.metrics.set("wscluster_queue_bytes", this.#queueBytes());
+    this.metrics.set("wscluster_event_loop_lag_seconds", this.#load.load.eventLoopLagMs / 1_000);
+    this.metrics.set("wscluster_broker_up", this.#brokerState().ok ? 1 : 0);
+    return this.metrics.text();
+  }
+
+  /** Asks one connection to move now, outside any grant. For tests and tools. */
+  forceMove(
+    connection: Connection,
+    target: string,
+    order: { readonly intent: IntentId; readonly deadlineMs: number },
+  ): string | undefined {
+    this.#startSteps();
+    return this.mover.ask(connection, target, order);
+  }
+
+  // ---- the end ------------------------------------------------------------------------------------------------------------
+
+  #paceNow() {
+    return { ...getReconnectionWindow(this.registry.sessions.size, 100), forMs: this.#options.terminationMs };
+  }
+
+  /** SIGTERM: tells everybody, moves all to peers while serving on, cuts what is left at the end. */
+  terminate(): Promise<void> {
+    return (this.#termination ??= this.#terminateNow());
+  }
+
+  async #terminateNow(): Promise<void> {
+    const { broker, log, terminationMs } = this.#options;
+    const startedMs = Date.now();
+    const intent: IntentId = `evacuate/${this.podKey}`;
+    this.#terminating = true;
+    log.info({ connections: this.registry.sessions.size }, "drain begins");
+    const pace = this.#paceNow();
+    for (const connection of this.registry.sessions.values()) connection.send({ t: "pace", ...pace });
+    await this.#beat();
+    const endMs = startedMs + cutAfterMs(terminationMs);
+    let emptySinceMs = 0;
+    while (broker.shared && Date.now() < endMs) {
+      if (!this.registry.isEmpty) emptySinceMs = 0;
+      else if (emptySinceMs === 0) emptySinceMs = Date.now();
+      // An arrival may be on its way: the edge learns of the end a moment later than the pod.
+      else if (Date.now() - emptySinceMs >= Math.min(1_000, terminationMs / 10)) break;
+      if (!this.mover.isDraining) this.#drainRound(intent, endMs);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    this.#front.refuse();
+    const cut = this.mover.cutAll(intent, getReconnectionWindow(this.registry.sessions.size, 100));
+    const closedByMs = Date.now() + CLOSE_WITHIN_MS;
+    while (this.registry.all.size > 0 && Date.now() < closedByMs) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    log.info({ cut, seconds: (Date.now() - startedMs) / 1_000 }, "drain is over");
+    await this.stop();
+  }
+
+  #drainRound(intent: IntentId, endMs: number): void {
+    let free = 0;
+    for (const { askedMove } of this.registry.sessions.values()) if (askedMove === undefined) free += 1;
+    const targets = drainTargets(this.podKey, this.#peers, free);
+    if (targets.length === 0) return;
+    const leftMs = Math.max(1_000, endMs - Date.now());
+    this.mover.drain({
+      intent,
+      count: free,
+      windowMs: Math.min(drainWindowMs(free, this.#options.terminationMs), leftMs / 2),
+      targets,
+      deadlineMs: Math.min(30_000, leftMs),
+      select: { order: "idle" },
+      cutOthers: true,
+    });
+    this.#startSteps();
+  }
+
+  /** Ends at once: closes what is open, flushes what was counted. */
+  async stop(): Promise<void> {
+    if (this.#killed) return;
+    this.#clearTimers();
+    this.#front.refuse();
+    for (const connection of this.registry.all) connection.end("drain", { minMs: 0, maxMs: 3_000 });
+    await this.#front.stop();
+    for (const connection of this.registry.all) connection.socket.terminate();
+    await this.#ledger.flush();
+    await this.#beat(true);
+    this.#killed = true;
+    await this.#admin.stop();
+    await this.#options.broker.stop();
+  }
+
+  /** As if the process was killed: no close frame, no handler, no farewell to the store. For tests. */
+  async kill(): Promise<void> {
+    this.#killed = true;
+    this.#clearTimers();
+    for (const connection of this.registry.all) {
+      connection.socket.owner = undefined;
+      connection.socket.terminate();
+    }
+    await Promise.all([this.#options.broker.stop(), this.#front.stop(), this.#admin.stop()]);
+  }
+
+  #clearTimers(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#timers = [];
+    clearInterval(this.#stepTimer);
+    this.#wheel.stop();
+    this.#load.stop();
+  }
+}

@@ -1,0 +1,416 @@
+// One socket's conversation: hello -> [prepared ->] ready -> left -> closed. Not here: opening (open.ts), moves (drain/), bytes.
+
+import { CLOSE_CODES, WIRE_DEFAULTS, WIRE_ERRORS } from "@wscluster/protocol";
+import type {
+  Capability,
+  ClientFrame,
+  HelloFrame,
+  Position,
+  Producer,
+  ServerFrame,
+  Ticket,
+  WireErrorName,
+} from "@wscluster/protocol";
+import { BrokerUnavailable } from "../broker/port.ts";
+import type { PublishResult, SessionRow } from "../broker/port.ts";
+import type { Subscription } from "../hub/subscription.ts";
+import type { ClientSocket, SocketOwner } from "../transport/client-socket.ts";
+import { textFrame } from "../transport/wire-frame.ts";
+import type { SessionContext } from "./context.ts";
+import { decodeText, isChannelName } from "./decode.ts";
+import type { Decoded } from "./decode.ts";
+import { openConnection } from "./open.ts";
+import { answerFetch } from "./fetch.ts";
+
+export type ConnectionState =
+  /** Waiting for `hello`. */
+  | "hello"
+  /** `hello` is being worked on; frames wait. */
+  | "opening"
+  /** Second socket of a move: reads only. */
+  | "prepared"
+  | "ready"
+  /** The session lives on another socket; answers still go out here. */
+  | "left"
+  | "closed";
+
+/** Publishes without an answer above which the socket is not read. */
+const OUTSTANDING_HIGH = 256;
+const OUTSTANDING_LOW = 128;
+const BACKLOG_FRAMES = 512;
+/** An old socket whose client does not close it is ended after this time. */
+export const LEAVE_WITHIN_MS = 15_000;
+
+export class Connection implements SocketOwner {
+  readonly socket: ClientSocket;
+  readonly context: SessionContext;
+  state: ConnectionState = "hello";
+  row: SessionRow | undefined;
+  caps: ReadonlySet<Capability> = new Set();
+  producer: Producer | undefined;
+  /** Ticket of the move that this socket prepares. */
+  ticket: Ticket | undefined;
+  /** Move that this connection was asked to make, as source. */
+  askedMove: string | undefined;
+  lastActiveMs: number;
+  /** When the session left for another socket. */
+  leftAtMs = 0;
+  readonly subscriptions = new Map<string, Subscription>();
+  readonly #changing = new Map<string, Promise<void>>();
+  #backlog: Decoded[] = [];
+  #outstanding = 0;
+  #paused = false;
+  readonly #helloTimer: NodeJS.Timeout;
+
+  constructor(socket: ClientSocket, context: SessionContext, helloDeadlineMs: number) {
+    this.socket = socket;
+    this.context = context;
+    this.lastActiveMs = context.now();
+    socket.owner = this;
+    context.registry.all.add(this);
+    this.#helloTimer = setTimeout(() => {
+      if (this.state === "hello") this.end("helloTimeout");
+    }, helloDeadlineMs);
+  }
+
+  // ---- outward ------------------------------------------------------------------------------------------------------------
+
+  send(frame: ServerFrame): void {
+    this.socket.push(textFrame(JSON.stringify(frame)));
+  }
+
+  fail(code: WireErrorName, i?: number, more: { readonly message?: string; readonly last?: number } = {}): void {
+    this.send({
+      t: "err",
+      ...(i === undefined ? {} : { i }),
+      code,
+      message: more.message ?? WIRE_ERRORS[code].meaning,
+      ...(more.last === undefined ? {} : { last: more.last }),
+    });
+  }
+
+  /** Closes with a `bye` that carries the window to come back in. */
+  end(
+    name: keyof typeof CLOSE_CODES,
+    window: { readonly minMs: number; readonly maxMs: number } = { minMs: 0, maxMs: 0 },
+  ): void {
+    const { code, meaning } = CLOSE_CODES[name];
+    if (code >= 4_200 && code < 4_300) this.send({ t: "bye", code, why: meaning, ...window });
+    this.socket.close(code, name);
+  }
+
+  // ---- inward -------------------------------------------------------------------------------------------------------------
+
+  onText(text: string): void {
+    this.lastActiveMs = this.context.now();
+    const decoded = decodeText(text);
+    if (!decoded.ok) {
+      this.end("protocolError");
+      return;
+    }
+    for (const frame of decoded.frames) this.#onDecoded(frame);
+  }
+
+  onBinary(): void {
+    this.end("protocolError");
+  }
+
+  onDrained(): void {
+    this.context.hub.onDrained(this.socket);
+  }
+
+  onClosed(code: number): void {
+    clearTimeout(this.#helloTimer);
+    const { registry, metrics, hub, now } = this.context;
+    const former = this.state;
+    this.state = "closed";
+    this.#backlog = [];
+    registry.all.delete(this);
+    registry.leaving.delete(this);
+    for (const subscription of this.subscriptions.values()) hub.detach(subscription);
+    this.subscriptions.clear();
+    metrics.add("wscluster_connections_closed_total", 1, { code: String(code) });
+    const { row } = this;
+    if (!row) return;
+    if (registry.preparing.get(row.id) === this) registry.preparing.delete(row.id);
+    if (registry.sessions.get(row.id) === this) registry.sessions.delete(row.id);
+    if (former === "ready" || former === "left") this.context.moves.closed(this);
+    if (former === "ready") {
+      if (code === CLOSE_CODES.normal.code) void this.#forget(row);
+      else registry.lose(row.id, row.g, now());
+    }
+  }
+
+  async #forget(row: SessionRow): Promise<void> {
+    try {
+      this.context.moves.settled(row.id, await this.context.broker.endSession(row.id, row.g));
+    } catch {
+      this.context.registry.lose(row.id, row.g, this.context.now());
+    }
+  }
+
+  #onDecoded(decoded: Decoded): void {
+    if (this.state === "opening") {
+      if (this.#backlog.length >= BACKLOG_FRAMES) this.end("protocolError");
+      else this.#backlog.push(decoded);
+      return;
+    }
+    if (!decoded.ok) {
+      this.fail(decoded.code, decoded.i, { message: decoded.message });
+      return;
+    }
+    const { frame } = decoded;
+    this.context.metrics.add("wscluster_messages_received_total", 1, { type: frame.t });
+    if (this.state === "hello") {
+      if (frame.t === "hello") void this.#open(frame);
+      else this.end("protocolError");
+      return;
+    }
+    this.#onFrame(frame, decoded.data);
+  }
+
+  async #open(hello: HelloFrame): Promise<void> {
+    clearTimeout(this.#helloTimer);
+    this.state = "opening";
+    this.caps = new Set(hello.caps);
+    this.producer = hello.producer;
+    this.socket.pause();
+    try {
+      await openConnection(this, hello);
+    } catch (error) {
+      if (!(error instanceof BrokerUnavailable)) this.context.log.error({ err: error }, "cannot open a session");
+      this.fail("unavailable");
+      this.end("backoff");
+    }
+    this.socket.resume();
+  }
+
+  /** Called by `openConnection` once `welcome` is out: frames that came meanwhile are next. */
+  opened(state: "prepared" | "ready"): void {
+    if (this.state !== "opening") return;
+    this.state = state;
+    const backlog = this.#backlog;
+    this.#backlog = [];
+    for (const decoded of backlog) this.#onDecoded(decoded);
+  }
+
+  #onFrame(frame: ClientFrame, data: string): void {
+    switch (frame.t) {
+      case "pong":
+        return;
+      case "ping":
+        this.send({ t: "pong", i: frame.i });
+        return;
+      case "commit":
+        void this.#commit(frame.i);
+        return;
+      case "migrate.fail":
+        this.context.moves.failed(this, frame.id, frame.why);
+        return;
+      case "hello":
+        this.end("protocolError");
+        return;
+      case "pub":
+        this.#publish(frame.i, frame.c, frame.s, data);
+        return;
+      case "pub.ephemeral":
+        if (this.#mayWrite(undefined, frame.c) && this.row) {
+          this.context.broker.publishEphemeral(`${this.row.tenant}/${frame.c}`, this.row.user, data);
+        }
+        return;
+      case "sub":
+        if (this.#mayWrite(frame.i, frame.c))
+          this.#change(frame.c, () => this.#subscribe(frame.i, frame.c, frame.from));
+        return;
+      case "unsub":
+        if (this.#mayWrite(frame.i, frame.c)) this.#change(frame.c, () => this.#unsubscribe(frame.i, frame.c));
+        return;
+      case "fetch":
+        if (isChannelName(frame.c)) void answerFetch(this, frame);
+        else this.fail("bad-channel", frame.i);
+    }
+  }
+
+  #mayWrite(i: number | undefined, channel: string): boolean {
+    if (this.state === "prepared") this.fail("not-ready", i);
+    else if (this.state === "left") this.fail("fenced", i);
+    else if (!isChannelName(channel)) this.fail("bad-channel", i);
+    else return this.state === "ready";
+    return false;
+  }
+
+  // ---- publishing ---------------------------------------------------------------------------------------------------------
+
+  #publish(i: number, channel: string, seq: number, data: string): void {
+    const { row, producer } = this;
+    if (!this.#mayWrite(i, channel) || !row || !producer) return;
+    const startedMs = performance.now();
+    this.#outstanding += 1;
+    if (this.#outstanding >= OUTSTANDING_HIGH && !this.#paused) {
+      this.#paused = true;
+      this.socket.pause();
+    }
+    void this.context.broker
+      .publish({
+        stream: `${row.tenant}/${channel}`,
+        producer: `${row.tenant}/${row.user}/${producer.id}`,
+        gen: producer.gen,
+        seq,
+        user: row.user,
+        data,
+      })
+      .then((result) => {
+        this.#outstanding -= 1;
+        if (this.#paused && this.#outstanding <= OUTSTANDING_LOW) {
+          this.#paused = false;
+          this.socket.resume();
+        }
+        this.context.metrics.add("wscluster_publishes_total", 1, { result: result.kind });
+        this.context.metrics.observe("wscluster_publish_seconds", (performance.now() - startedMs) / 1_000);
+        this.#answerPublish(i, result);
+      });
+  }
+
+  #answerPublish(i: number, result: PublishResult): void {
+    switch (result.kind) {
+      case "stored":
+        this.send({ t: "pub.ok", i, e: result.epoch, o: result.offset });
+        return;
+      case "dup":
+        this.send({ t: "pub.ok", i, e: result.epoch, o: result.offset, dup: true });
+        return;
+      case "out-of-order":
+        this.fail("out-of-order", i, { last: result.last });
+        return;
+      case "fenced":
+        this.fail("fenced", i);
+        return;
+      case "unavailable":
+        this.fail("unavailable", i);
+    }
+  }
+
+  // ---- subscriptions ------------------------------------------------------------------------------------------------------
+
+  // Changes of one channel happen in the order in which they were asked for.
+  #change(channel: string, task: () => Promise<void>): void {
+    const before = this.#changing.get(channel) ?? Promise.resolve();
+    const after = before.then(task).finally(() => {
+      if (this.#changing.get(channel) === after) this.#changing.delete(channel);
+    });
+    this.#changing.set(channel, after);
+  }
+
+  async #subscribe(i: number, channel: string, from: Position | undefined): Promise<void> {
+    const { row } = this;
+    if (!row || this.state !== "ready") return;
+    const others = this.subscriptions.size + this.#changing.size - (this.subscriptions.has(channel) ? 1 : 0);
+    if (others > WIRE_DEFAULTS.maxSubscriptions) return this.fail("too-many-subscriptions", i);
+    try {
+      if (!(await this.context.broker.changeChannels(row.id, row.g, [channel], []))) return this.fail("fenced", i);
+      await this.attach(i, channel, from);
+    } catch (error) {
+      if (!(error instanceof BrokerUnavailable)) throw error;
+      this.fail("unavailable", i);
+    }
+  }
+
+  /** Adds the subscription on this pod and answers `sub.ok`; the session row is the caller's business. */
+  async attach(i: number, channel: string, from: Position | undefined, onLive?: () => void): Promise<void> {
+    const { row, context } = this;
+    if (!row) return;
+    const former = this.subscriptions.get(channel);
+    if (former) context.hub.detach(former);
+    const subscription = await context.hub.attach(
+      this.socket,
+      `${row.tenant}/${channel}`,
+      channel,
+      from,
+      ({ epoch, top, recovered }) => this.send({ t: "sub.ok", i, c: channel, e: epoch, o: top, recovered }),
+      onLive,
+    );
+    const other = this.subscriptions.get(channel);
+    if (other) context.hub.detach(other);
+    if (this.state === "closed" || this.state === "left") context.hub.detach(subscription);
+    else this.subscriptions.set(channel, subscription);
+  }
+
+  async #unsubscribe(i: number, channel: string): Promise<void> {
+    const { row } = this;
+    if (!row || this.state === "closed") return;
+    try {
+      if (!(await this.context.broker.changeChannels(row.id, row.g, [], [channel]))) return this.fail("fenced", i);
+    } catch (error) {
+      if (!(error instanceof BrokerUnavailable)) throw error;
+      return this.fail("unavailable", i);
+    }
+    const subscription = this.subscriptions.get(channel);
+    this.subscriptions.delete(channel);
+    if (subscription) this.context.hub.detach(subscription);
+    this.send({ t: "unsub.ok", i, c: channel });
+  }
+
+  // ---- moves --------------------------------------------------------------------------------------------------------------
+
+  async #commit(i: number): Promise<void> {
+    const { row, ticket, context } = this;
+    if (this.state !== "prepared" || !row || !ticket) {
+      this.fail("commit-refused", i);
+      return;
+    }
+    let g: number | undefined;
+    try {
+      g = await context.broker.commit(row.id, row.g, context.podKey, ticket.id, {
+        intent: ticket.intent,
+        source: ticket.from,
+      });
+    } catch {
+      // Not known whether it happened; asking again with the same ticket answers that.
+      this.fail("unavailable", i);
+      return;
+    }
+    if (g === undefined) {
+      this.fail("commit-refused", i);
+      return;
+    }
+    const held = { ...row, g, owner: context.podKey };
+    this.row = held;
+    if (this.hasClosed()) {
+      context.registry.lose(row.id, g, context.now());
+      return;
+    }
+    this.state = "ready";
+    context.registry.preparing.delete(row.id);
+    this.hold();
+    context.metrics.add("wscluster_resumes_total", 1, { way: "moved" });
+    this.send({ t: "commit.ok", i, g });
+  }
+
+  hasClosed(): boolean {
+    return this.state === "closed";
+  }
+
+  /** This socket holds the session from now on; another one of this pod that did is fenced. */
+  hold(): void {
+    const { row, context } = this;
+    if (!row) return;
+    const former = context.registry.sessions.get(row.id);
+    context.registry.sessions.set(row.id, this);
+    if (former && former !== this) former.leave(this.ticket === undefined ? "taken" : "moved");
+  }
+
+  /** The session lives elsewhere. After a move the client closes this socket itself; after a take-over nobody is there any more. */
+  leave(way: "moved" | "taken"): void {
+    const { row, context } = this;
+    if (this.state !== "ready" || !row) return;
+    this.state = "left";
+    this.leftAtMs = context.now();
+    if (context.registry.sessions.get(row.id) === this) context.registry.sessions.delete(row.id);
+    context.registry.leaving.add(this);
+    // Its client merges both sockets, so it needs nothing more from this one.
+    for (const subscription of this.subscriptions.values()) context.hub.detach(subscription);
+    this.subscriptions.clear();
+    context.moves.left(this);
+    if (way === "taken") this.end("takenOver");
+  }
+}

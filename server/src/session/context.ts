@@ -1,0 +1,43 @@
+// What every connection of a pod shares. Not here: its construction (pod.ts).
+
+import type { SERVER_METRICS, Ticket } from "@wscluster/protocol";
+import type { Logger, Metrics } from "@wscluster/platform";
+import type { Identify } from "../auth/identity.ts";
+import type { Broker } from "../broker/port.ts";
+import type { Hub } from "../hub/hub.ts";
+import type { Connection } from "./connection.ts";
+import type { Registry } from "./registry.ts";
+
+export type LiveSettings = {
+  readonly generation: number;
+  readonly maxPerPod: number;
+  readonly sessionTtlMs: number;
+  readonly heartbeatMs: number;
+  readonly history: { readonly maxLength: number; readonly ttlMs: number };
+};
+
+/** What moves need to hear from connections. */
+export interface MoveWatcher {
+  failed(connection: Connection, id: string, why: string): void;
+  /** The session went on to another socket. */
+  left(connection: Connection): void;
+  closed(connection: Connection): void;
+  /** What became of a session whose socket had closed: `gone` = nobody resumed it. */
+  settled(session: string, gone: boolean): void;
+}
+
+export type SessionContext = {
+  readonly podKey: string;
+  readonly broker: Broker;
+  readonly hub: Hub;
+  readonly identify: Identify;
+  readonly registry: Registry;
+  readonly moves: MoveWatcher;
+  readonly settings: () => LiveSettings;
+  readonly checkTicket: (text: string) => Ticket | undefined;
+  readonly now: () => number;
+  readonly metrics: Metrics<keyof typeof SERVER_METRICS>;
+  readonly log: Logger;
+  /** Given to each client that opens a session while the pod is on its way out. */
+  readonly pace: () => { readonly minMs: number; readonly maxMs: number; readonly forMs: number } | undefined;
+};

@@ -1,0 +1,32 @@
+// The connections of this pod, by session. Not here: what they do.
+
+import type { Connection } from "./connection.ts";
+
+type Lost = { readonly id: string; readonly g: number; readonly atMs: number };
+
+export class Registry {
+  /** All sockets, whatever their state. */
+  readonly all = new Set<Connection>();
+  /** Sockets that hold a session. */
+  readonly sessions = new Map<string, Connection>();
+  /** Second sockets of moves that are not committed. */
+  readonly preparing = new Map<string, Connection>();
+  /** Sessions that went on elsewhere and whose old socket is still open. */
+  readonly leaving = new Set<Connection>();
+  #lost: Lost[] = [];
+
+  /** The socket broke: the session can be resumed until its ttl has passed. */
+  lose(id: string, g: number, atMs: number): void {
+    this.#lost.push({ id, g, atMs });
+  }
+
+  /** Sessions lost before `beforeMs`, which are taken out. */
+  takeExpired(beforeMs: number): readonly Lost[] {
+    const count = this.#lost.findIndex((lost) => lost.atMs > beforeMs);
+    return this.#lost.splice(0, count === -1 ? this.#lost.length : count);
+  }
+
+  get isEmpty(): boolean {
+    return this.sessions.size === 0 && this.leaving.size === 0;
+  }
+}

@@ -1,0 +1,37 @@
+// Complete WebSocket frames (RFC 6455 section 5.2) made once and shared between sockets. Pure. Not here: reading (ws does that).
+
+const FIN_TEXT = 0x81;
+const FIN_PING = 0x89;
+
+/** One unmasked text frame around the payload. */
+export function textFrame(payload: string | Buffer): Buffer {
+  const length = typeof payload === "string" ? Buffer.byteLength(payload) : payload.length;
+  const headerLength = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+  const frame = Buffer.allocUnsafe(headerLength + length);
+  frame[0] = FIN_TEXT;
+  if (headerLength === 2) {
+    frame[1] = length;
+  } else if (headerLength === 4) {
+    frame[1] = 126;
+    frame.writeUInt16BE(length, 2);
+  } else {
+    frame[1] = 127;
+    frame.writeUInt32BE(Math.floor(length / 2 ** 32), 2);
+    frame.writeUInt32BE(length >>> 0, 6);
+  }
+  if (typeof payload === "string") frame.write(payload, headerLength, "utf8");
+  else payload.copy(frame, headerLength);
+  return frame;
+}
+
+/** A text frame from parts that are concatenated as they are. */
+export function textFrameOf(head: string, data: Buffer, tail: string): Buffer {
+  const payload = Buffer.concat([Buffer.from(head), data, Buffer.from(tail)]);
+  return textFrame(payload);
+}
+
+/**
+ * What an idle socket is sent: a WebSocket ping, answered by any stack, and the frame `ping`, which also scripts in browsers see.
+ * One buffer for all sockets.
+ */
+export const HEARTBEAT: Buffer = Buffer.concat([Buffer.from([FIN_PING, 0]), textFrame('{"t":"ping"}')]);
