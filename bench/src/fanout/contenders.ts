@@ -1,5 +1,6 @@
 // The servers that fan out, each in a process of its own on core 0, and how a client of each speaks.
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { SUBPROTOCOL } from "@wscluster/protocol";
 
 export const CHANNEL = "bench";
@@ -19,11 +20,15 @@ export type Contender = {
   readonly delivery: string;
 };
 
-const root = join(import.meta.dirname, "..", "..", "..");
+/** The process that the image runs lies beside the library's entry, as source and as build. */
+function serverProgram(): string {
+  const entry = fileURLToPath(import.meta.resolve("@wscluster/server"));
+  return entry.replace(/index\.(ts|js)$/, "main.$1");
+}
 
 export const WSCLUSTER: Contender = {
   name: "wscluster",
-  argv: ["--conditions=@wscluster/source", join(root, "server", "src", "main.ts")],
+  argv: ["--conditions=@wscluster/source", serverProgram()],
   env: (port) => ({ WSC_PORT: String(port), WSC_ADMIN_PORT: "0", WSC_HOST: "127.0.0.1", WSC_LOG_LEVEL: "error" }),
   path: "/ws",
   subprotocol: SUBPROTOCOL,
@@ -35,7 +40,7 @@ export const WSCLUSTER: Contender = {
 
 export const SOCKET_IO: Contender = {
   name: "socket.io",
-  argv: ["--conditions=@wscluster/source", join(import.meta.dirname, "socket-io-server.ts")],
+  argv: ["--conditions=@wscluster/source", join(import.meta.dirname, "socket-io", "main.ts")],
   env: (port) => ({ BENCH_PORT: String(port) }),
   path: "/socket.io/?EIO=4&transport=websocket",
   join: "40",

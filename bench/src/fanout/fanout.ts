@@ -71,9 +71,9 @@ async function freePort(): Promise<number> {
 async function runOnce(contender: Contender, work: Work, signal: AbortSignal): Promise<Round["figures"]> {
   const port = await freePort();
   // The server alone on core 0; the generator keeps to the others.
-  const argv = ["-c", "0", process.execPath, ...contender.argv];
+  const [program = "", ...argv] = ["taskset", "-c", "0", process.execPath, ...contender.argv];
   const env = { ...process.env, ...contender.env(port) };
-  const server = spawn("taskset", argv, { stdio: ["ignore", "ignore", "inherit"], env });
+  const server = spawn(program, argv, { stdio: ["ignore", "ignore", "inherit"], env });
   const sockets: RawSocket[] = [];
   const meter = { delivered: 0, delays: [] as number[] };
   try {

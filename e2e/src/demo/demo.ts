@@ -31,7 +31,8 @@ const headline = (text: string): void => say(`\n== ${text}`);
 /** Runs the demo and returns its report; throws when it could not be run to its end. */
 export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const begin = performance.now();
-  const progress = createProgress();
+  // On standard output too: the story is read in one order, also from a file.
+  const progress = createProgress(process.stdout);
   const driver = await openCluster();
   headline(`A Kubernetes cluster (${driver.name}: ${driver.reason})`);
   const wasUp = (await driver.status()).state === "up";

@@ -40,7 +40,7 @@ class LoadProcess {
 
   constructor(networkNamespace: string | undefined, heard: (report: LoadReport) => void) {
     const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    const file = fileURLToPath(new URL(`./process.${suffix}`, import.meta.url));
+    const file = fileURLToPath(new URL(`./main.${suffix}`, import.meta.url));
     const node = [process.execPath, "--conditions=@wscluster/source", "--disable-warning=ExperimentalWarning", file];
     const [program = "", ...args] = networkNamespace ? ["nsenter", `--net=${networkNamespace}`, ...node] : node;
     // Advanced serialisation: reports hold maps.

@@ -1,7 +1,7 @@
 // The rival as its documentation shows it: every client in one room, a message is emitted to the room. WebSocket only.
 import { createServer } from "node:http";
 import { Server } from "socket.io";
-import { CHANNEL } from "./contenders.ts";
+import { CHANNEL } from "../contenders.ts";
 
 const http = createServer();
 const io = new Server(http, { transports: ["websocket"], perMessageDeflate: false, serveClient: false });
