@@ -37,5 +37,5 @@ export const CHECKS: readonly Check[] = [
   { name: "format", run: () => tool("oxfmt", "--check", ".") },
   { name: "lint", run: () => tool("oxlint") },
   { name: "types", run: () => tool("typescript", "-b") },
-  { name: "unused code", run: () => tool("knip", "--no-progress") },
+  { name: "unused code", run: () => tool("knip", "--no-progress", "--no-config-hints") },
 ];

@@ -1,7 +1,8 @@
 // Every file that is generated from the schema, as path -> content. Pure; scripts/gen.ts writes and compares them.
 
 import { stringify } from "yaml";
-import { CHART_VALUES, chartSchemaFor, chartValuesFor } from "./chart-values.ts";
+import { chartReadmeFor } from "./chart-readme.ts";
+import { CHART_VALUES, chartSchemaFor, chartValueRows, chartValuesFor } from "./chart-values.ts";
 import { crdFor, rootSchema } from "./custom-resource.ts";
 import { fieldsWithoutRolls, referenceFor } from "./reference.ts";
 
@@ -24,6 +25,7 @@ export function crdArtefacts(): Artefacts {
     files: {
       [`crds/${crd.metadata.name}.yaml`]: `# ${HEADER}\n${yaml}`,
       "charts/wscluster/templates/crds.yaml": chartCrd(crd.metadata.name, yaml),
+      "charts/wscluster/README.md": chartReadmeFor(chartValueRows(CHART_VALUES)),
       "charts/wscluster/values.yaml": chartValuesFor(CHART_VALUES),
       "charts/wscluster/values.schema.json": chartSchemaFor(CHART_VALUES),
       "docs/api.md": referenceFor(root),

@@ -149,6 +149,22 @@ export function chartValuesFor(values: z.ZodType): string {
   return document.toString({ lineWidth: 0 });
 }
 
+export type ChartValueRow = { readonly key: string; readonly value: unknown; readonly meaning: string };
+
+/** One row per value that can be set, as `redis.image`. */
+export function chartValueRows(values: z.ZodType): readonly ChartValueRow[] {
+  return rowsBelow(z.toJSONSchema(values, { target: "draft-7", io: "input", reused: "inline" }), "");
+}
+
+function rowsBelow(node: SchemaNode, prefix: string): readonly ChartValueRow[] {
+  return Object.entries(node.properties ?? {}).flatMap(([name, value]) => {
+    const child = value as SchemaNode;
+    const key = `${prefix}${name}`;
+    if (child.properties !== undefined) return rowsBelow(child, `${key}.`);
+    return [{ key, value: child.default, meaning: child.description ?? "" }];
+  });
+}
+
 type SchemaNode = {
   readonly description?: string;
   readonly default?: unknown;

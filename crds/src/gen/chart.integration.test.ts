@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { type ApiServer, findProgram, missingForApiServer, startApiServer } from "../testing/index.ts";
 import { crdArtefacts } from "./artefacts.ts";
-import { CHART_VALUES, chartValuesFor } from "./chart-values.ts";
+import { chartReadmeFor } from "./chart-readme.ts";
+import { CHART_VALUES, chartValueRows, chartValuesFor } from "./chart-values.ts";
 
 type Rule = { apiGroups: string[]; resources: string[]; verbs: string[] };
 type Manifest = {
@@ -37,6 +38,16 @@ describe("values.yaml", () => {
   it("agrees with the schema", () => {
     const values: unknown = parse(chartValuesFor(CHART_VALUES));
     expect(CHART_VALUES.parse(values)).toEqual(values);
+  });
+});
+
+describe("the chart's README", () => {
+  it("has a row for every value", () => {
+    const keys = [...chartReadmeFor(chartValueRows(CHART_VALUES)).matchAll(/^\| `([^`]+)` \|/gm)].map(
+      (match) => match[1],
+    );
+    expect(keys).toContain("redis.resources.limits");
+    expect(new Set(keys.map((key) => key?.split(".")[0]))).toEqual(new Set(Object.keys(CHART_VALUES.shape)));
   });
 });
 
