@@ -22,7 +22,9 @@ export type FenceVerdict =
   | { readonly kind: "held"; readonly epoch: number }
   /** Take it: nobody's, ours from an earlier term, or of an installation that is gone. */
   | { readonly kind: "claim"; readonly epoch: number }
-  | { readonly kind: "foreign"; readonly installation: string };
+  | { readonly kind: "foreign"; readonly installation: string }
+  /** A newer leader of our own installation has taken it: this process must not act again in this term. */
+  | { readonly kind: "deposed"; readonly epoch: number };
 
 export function judgeFence(
   stored: StoredFence,
@@ -33,8 +35,11 @@ export function judgeFence(
   if (stored.installation !== undefined && stored.installation !== me.installation && isForeignLive) {
     return { kind: "foreign", installation: stored.installation };
   }
-  const isOurs = stored.installation === me.installation && me.epoch !== undefined && stored.epoch === me.epoch;
+  const isOurs = stored.installation === me.installation && me.epoch !== undefined;
+  if (isOurs && stored.epoch > me.epoch) return { kind: "deposed", epoch: stored.epoch };
   // A pod that has seen a higher epoch would refuse ours.
-  if (isOurs && reported.every((epoch) => epoch <= stored.epoch)) return { kind: "held", epoch: stored.epoch };
-  return { kind: "claim", epoch: nextEpoch(stored.epoch, reported) };
+  if (isOurs && stored.epoch === me.epoch && reported.every((epoch) => epoch <= stored.epoch)) {
+    return { kind: "held", epoch: stored.epoch };
+  }
+  return { kind: "claim", epoch: nextEpoch(Math.max(stored.epoch, me.epoch ?? 0), reported) };
 }

@@ -40,3 +40,21 @@ export function lowestReplicas(set: Pick<SetFacts, "replicas" | "countedPods">, 
   if (set.countedPods !== attached.length) return set.replicas;
   return Math.min(set.replicas, attached.length - removableCount(attached));
 }
+
+/**
+ * The law, asked again right before a write: undefined when lowering to `replicas` can only take removable pods.
+ *
+ * @param detached uids that were taken out of the set earlier in the same pass
+ */
+export function lawViolation(
+  set: Pick<SetFacts, "name" | "replicas">,
+  pods: readonly ServerPodFacts[],
+  replicas: number,
+  detached: ReadonlySet<string>,
+): string | undefined {
+  if (replicas >= set.replicas) return undefined;
+  const staying = pods.filter((pod) => !detached.has(pod.uid));
+  const lowest = staying.length - removableCount(staying);
+  if (replicas >= lowest) return undefined;
+  return `${set.name} may not go from ${set.replicas} to ${replicas}: ${lowest} of its pods may hold connections`;
+}

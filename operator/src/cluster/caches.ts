@@ -1,0 +1,134 @@
+// The caches that decisions are made from, and which cluster a change belongs to. Not here: what is done with a change.
+import { LABELS } from "@wscluster/crds";
+import {
+  type Change,
+  type ConfigMap,
+  type CustomObject,
+  type KubeApi,
+  type KubeObject,
+  type Pod,
+  type PodDisruptionBudget,
+  Reflector,
+  type ReplicaSet,
+  type Resource,
+  resources,
+  type Secret,
+  type Service,
+  type Store,
+} from "../kube/index.ts";
+import type { Clock } from "../runtime/index.ts";
+
+export type CacheOptions = {
+  readonly client: KubeApi;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** One cache of each kind per namespace; empty = one over all namespaces. */
+  readonly namespaces: readonly string[];
+  readonly onProblem: (problem: { resource: string; doing: string; error: unknown }) => void;
+};
+
+type Kind<T extends KubeObject> = { readonly resource: Resource<T>; readonly caches: readonly Reflector<T>[] };
+
+export class Caches {
+  readonly clusters: Kind<CustomObject>;
+  readonly pods: Kind<Pod>;
+  readonly replicaSets: Kind<ReplicaSet>;
+  readonly services: Kind<Service>;
+  readonly configMaps: Kind<ConfigMap>;
+  readonly secrets: Kind<Secret>;
+  readonly budgets: Kind<PodDisruptionBudget>;
+  readonly #namespaces: readonly string[];
+
+  constructor(options: CacheOptions) {
+    const { client, clock, random, namespaces, onProblem } = options;
+    this.#namespaces = namespaces;
+    const kind = <T extends KubeObject>(resource: Resource<T>, labelSelector?: string): Kind<T> => ({
+      resource,
+      caches: (namespaces.length === 0 ? [undefined] : namespaces).map(
+        (namespace) =>
+          new Reflector<T>({
+            client,
+            resource,
+            clock,
+            random,
+            onProblem,
+            indexLabels: [LABELS.cluster],
+            ...(namespace === undefined ? {} : { namespace }),
+            ...(labelSelector === undefined ? {} : { labelSelector }),
+          }),
+      ),
+    });
+    this.clusters = kind(resources.webSocketClusters);
+    // Only what carries our label: a cluster's other pods and secrets are none of our business.
+    this.pods = kind(resources.pods, LABELS.cluster);
+    this.replicaSets = kind(resources.replicaSets, LABELS.cluster);
+    this.services = kind(resources.services, LABELS.cluster);
+    this.configMaps = kind(resources.configMaps, LABELS.cluster);
+    this.secrets = kind(resources.secrets, LABELS.cluster);
+    this.budgets = kind(resources.podDisruptionBudgets, LABELS.cluster);
+  }
+
+  #all(): Kind<KubeObject>[] {
+    const { clusters, pods, replicaSets, services, configMaps, secrets, budgets } = this;
+    const kinds: unknown[] = [clusters, pods, replicaSets, services, configMaps, secrets, budgets];
+    return kinds.filter(isKind);
+  }
+
+  /** @param onChange key (namespace/name) of the cluster that a change concerns */
+  start(onChange: (key: string) => void): void {
+    for (const cache of this.clusters.caches) {
+      cache.onChange(({ object }) => onChange(`${object.metadata.namespace}/${object.metadata.name}`));
+      cache.start();
+    }
+    for (const { caches } of this.#all().slice(1)) {
+      for (const cache of caches) {
+        cache.onChange((change: Change<KubeObject>) => {
+          const { namespace, labels } = change.object.metadata;
+          const name = labels?.[LABELS.cluster];
+          if (name !== undefined) onChange(`${namespace}/${name}`);
+        });
+        cache.start();
+      }
+    }
+  }
+
+  hasSynced(): boolean {
+    return this.#all().every(({ caches }) => caches.every((cache) => cache.hasSynced()));
+  }
+
+  async waitForSync(signal: AbortSignal): Promise<boolean> {
+    const waits = this.#all().flatMap(({ caches }) => caches.map((cache) => cache.waitForSync(signal)));
+    return (await Promise.all(waits)).every(Boolean);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#all().flatMap(({ caches }) => caches.map((cache) => cache.stop())));
+  }
+
+  /** The cache for objects of a kind in a namespace; undefined for kinds that are not cached. */
+  storeOf(resource: Resource, namespace: string): Store<KubeObject> | undefined {
+    const kind = this.#all().find((one) => one.resource.plural === resource.plural && one.resource.group === resource.group);
+    return kind === undefined ? undefined : this.store(kind, namespace);
+  }
+
+  store<T extends KubeObject>(kind: Kind<T>, namespace: string): Store<T> | undefined {
+    const index = this.#namespaces.length === 0 ? 0 : this.#namespaces.indexOf(namespace);
+    return kind.caches[index]?.store;
+  }
+
+  /** Objects of a cluster by its label. */
+  ofCluster<T extends KubeObject>(kind: Kind<T>, namespace: string, name: string): T[] {
+    const objects = this.store(kind, namespace)?.byLabel(LABELS.cluster, name) ?? [];
+    return objects.filter((object) => object.metadata.namespace === namespace);
+  }
+
+  keys(): string[] {
+    return this.clusters.caches.flatMap((cache) =>
+      cache.store.list().map((object) => `${object.metadata.namespace}/${object.metadata.name}`),
+    );
+  }
+}
+
+function isKind(value: unknown): value is Kind<KubeObject> {
+  return typeof value === "object" && value !== null && "caches" in value;
+}

@@ -1,0 +1,311 @@
+// One pass over one WebSocketCluster: observe -> decide -> act -> one status write. The thin shell around the pure parts.
+import { PORTS } from "@wscluster/crds";
+import type { WebSocketClusterStatus } from "@wscluster/crds";
+import type { ContractWriter } from "../contract/writer.ts";
+import type { PollTarget, StatePoller } from "../contract/poller.ts";
+import {
+  Applier,
+  type CustomObject,
+  type EventRecorder,
+  isConflict,
+  type KubeApi,
+  OwnWrites,
+  regardingOf,
+  resources,
+} from "../kube/index.ts";
+import type { Clock, ReconcileContext, ReconcileResult } from "../runtime/index.ts";
+import { act, ActError, type ActReport, adminPortOf } from "./act.ts";
+import type { Caches } from "./caches.ts";
+import { decide } from "./decide/index.ts";
+import { invalidSpecConditions } from "./decide/conditions.ts";
+import type { ClusterFacts, OperatorDefaults } from "./facts.ts";
+import type { Fencing } from "./fencing.ts";
+import { ClusterMemory } from "./memory.ts";
+import { observe } from "./observe.ts";
+import type { EventValue, Plan } from "./plan.ts";
+import { EVENT_REASONS, type EventReason } from "./reasons.ts";
+import { judgeStatus } from "./status-writer.ts";
+
+const POLL_MS = { moving: 1_000, rest: 5_000 } as const;
+/** A cache that does not reach our own write within this is behind a broken watch; the reflector repairs that. */
+const OWN_WRITE_MS = 30_000;
+
+export type ControllerPorts = {
+  readonly api: KubeApi;
+  readonly caches: Caches;
+  readonly poller: StatePoller;
+  readonly writer: ContractWriter;
+  readonly events: Pick<EventRecorder, "record">;
+  readonly clock: Clock;
+  readonly randomKey: () => string;
+  readonly defaults: OperatorDefaults;
+  readonly fencing: Fencing;
+  /** Whether this process leads at this moment: asked before each write, since a stopped process wakes up late. */
+  readonly mayAct: () => boolean;
+  readonly log: {
+    info(fields: object, text: string): void;
+    warn(fields: object, text: string): void;
+    debug(fields: object, text: string): void;
+  };
+};
+
+type Remembered = {
+  readonly uid: string;
+  readonly memory: ClusterMemory;
+  readonly settled: Map<string, string>;
+  lastStatusMs: number | undefined;
+  /** What was written last and what the server made of it: a server that drops a field must not be written to for ever. */
+  lastStatus: { readonly next: string; readonly stored: string } | undefined;
+  lastWarning: string | undefined;
+};
+
+/** State of one term of leadership; made anew when leadership is won again. */
+export class ClusterReconciler {
+  readonly #ports: ControllerPorts;
+  readonly #applier: Applier;
+  readonly #clusters = new Map<string, Remembered>();
+  readonly #ownWrites = new Map<string, OwnWrites>();
+
+  constructor(ports: ControllerPorts) {
+    this.#ports = ports;
+    this.#applier = new Applier({ client: ports.api });
+  }
+
+  async reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult> {
+    const { caches, clock, log } = this.#ports;
+    const slash = key.indexOf("/");
+    const namespace = key.slice(0, slash);
+    const name = key.slice(slash + 1);
+    const cluster = caches.store(caches.clusters, namespace)?.get({ namespace, name });
+    if (cluster === undefined) {
+      this.#forget(key);
+      return { kind: "done" };
+    }
+    const pending = this.#writesOf(namespace).pending(key);
+    const isWaiting = pending.some((write) => clock.monotonicMs() - write.sinceMs < OWN_WRITE_MS);
+    // A decision on a cache that has not seen our own last write would act twice (KEP-5647).
+    if (isWaiting) return { kind: "done", requeueAfterMs: 100 };
+    const mine = this.#rememberedFor(key, cluster);
+    const foreign = await this.#ports.fencing.foreignOf(cluster, context.signal);
+    if (foreign !== undefined) return this.#yieldTo(cluster, mine, foreign);
+    const nowMs = clock.nowMs();
+    const observed = observe(this.#sourcesFor(cluster, namespace, name, mine, nowMs));
+    if (observed.kind === "invalid") {
+      const conditions = invalidSpecConditions(
+        observed.status?.conditions,
+        nowMs,
+        cluster.metadata.generation ?? 1,
+        observed.message,
+      );
+      const status = { ...observed.status, observedGeneration: cluster.metadata.generation ?? 1, conditions };
+      await this.#writeStatus(key, cluster, mine, status, observed.status, context.signal);
+      this.#warnOnce(cluster, mine, "InvalidSpec", observed.message);
+      return { kind: "terminal", reason: observed.message };
+    }
+    const { facts } = observed;
+    const plan = decide(facts);
+    mine.memory.observe(plan, nowMs);
+    this.#ports.poller.watch(key, pollTargetsOf(facts), POLL_MS[plan.poll]);
+    let report: ActReport;
+    try {
+      report = await this.#act(key, cluster, facts, plan, mine, context);
+    } catch (error) {
+      if (error instanceof ActError && error.code === "name-taken") {
+        this.#warnOnce(cluster, mine, "NameTaken", error.message);
+      }
+      // Somebody was faster, or our picture was old: nothing is wrong, look again.
+      if (isConflict(error) || (error instanceof ActError && error.code === "stale")) {
+        log.debug({ key, error: String(error) }, "pass ended early; looking again");
+        return { kind: "done", requeueAfterMs: 200 };
+      }
+      throw error;
+    }
+    if (report.effects > 0) this.#ports.poller.nudge(key);
+    const laterMs = await this.#writeStatus(key, cluster, mine, plan.status, facts.cluster.status, context.signal);
+    for (const event of plan.events) this.#tell(cluster, event);
+    if (report.notes.length > 0) log.info({ key, did: report.notes, notes: plan.notes }, "pass");
+    else log.debug({ key, notes: plan.notes }, "pass");
+    const requeueAfterMs = [plan.requeueAfterMs, laterMs].filter((time) => time !== undefined);
+    return requeueAfterMs.length === 0 ? { kind: "done" } : { kind: "done", requeueAfterMs: Math.min(...requeueAfterMs) };
+  }
+
+  #sourcesFor(cluster: CustomObject, namespace: string, name: string, mine: Remembered, nowMs: number) {
+    const { caches, poller, defaults } = this.#ports;
+    const secrets = caches.ofCluster(caches.secrets, namespace, name);
+    return {
+      nowMs,
+      cluster,
+      replicaSets: caches.ofCluster(caches.replicaSets, namespace, name),
+      pods: caches.ofCluster(caches.pods, namespace, name),
+      configMaps: caches.ofCluster(caches.configMaps, namespace, name),
+      budgets: caches.ofCluster(caches.budgets, namespace, name),
+      keysExist: secrets.some((secret) => secret.metadata.name === `${name}-keys`),
+      podState: (uid: string) => poller.podState(uid),
+      edgeState: (uid: string) => poller.edgeState(uid),
+      arrivals: (uid: string) => poller.arrivals(uid),
+      memory: mine.memory.facts(nowMs, maxPerSecondOf(cluster)),
+      defaults,
+    };
+  }
+
+  async #act(
+    key: string,
+    cluster: CustomObject,
+    facts: ClusterFacts,
+    plan: Plan,
+    mine: Remembered,
+    context: ReconcileContext,
+  ): Promise<ActReport> {
+    const { api, caches, clock, writer, fencing, randomKey } = this.#ports;
+    const { namespace, name } = facts.cluster;
+    const ownWrites = this.#writesOf(namespace);
+    const keys = caches.ofCluster(caches.secrets, namespace, name).find((secret) => secret.metadata.name === `${name}-keys`);
+    const adminKey = keys?.data?.["admin"];
+    let epoch: Promise<number> | undefined;
+    const fence = (): Promise<number> =>
+      (epoch ??= (async () => {
+        const reported = facts.pods.flatMap((pod) => (pod.state.kind === "known" ? [pod.state.value.epoch] : []));
+        const answer = await fencing.hold(cluster, reported, context.signal);
+        if (answer.kind === "foreign") {
+          throw new ActError("deposed", `cannot act on ${key}: installation ${answer.installation} operates it`);
+        }
+        if (answer.kind === "deposed") {
+          throw new ActError("deposed", `cannot act on ${key}: epoch ${answer.epoch} was taken by a newer leader`);
+        }
+        if (answer.written !== undefined) ownWrites.wrote(key, resources.webSocketClusters, answer.written);
+        return answer.epoch;
+      })());
+    // Before the first write of any kind: two installations must not both begin.
+    if (fencing.isUnclaimed(cluster)) await fence();
+    return act(
+      plan,
+      {
+        scope: key,
+        facts,
+        memory: mine.memory,
+        settled: mine.settled,
+        fence,
+        adminKey: adminKey === undefined ? undefined : Buffer.from(adminKey, "base64").toString("utf8").split(",")[0],
+        signal: context.signal,
+      },
+      {
+        api,
+        applier: this.#applier,
+        ownWrites,
+        storeOf: (resource) => caches.storeOf(resource, namespace),
+        writer,
+        randomKey,
+        nowMs: () => clock.nowMs(),
+        mayAct: this.#ports.mayAct,
+      },
+    );
+  }
+
+  /** Returns in how many milliseconds a held-back write is due. */
+  async #writeStatus(
+    key: string,
+    cluster: CustomObject,
+    mine: Remembered,
+    next: WebSocketClusterStatus,
+    live: WebSocketClusterStatus | undefined,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const { api, clock } = this.#ports;
+    const text = JSON.stringify(next);
+    if (mine.lastStatus?.next === text && mine.lastStatus.stored === JSON.stringify(cluster.status ?? {})) return undefined;
+    const verdict = judgeStatus(next, live, mine.lastStatusMs, clock.monotonicMs());
+    if (verdict.kind === "same") return undefined;
+    if (verdict.kind === "later") return verdict.inMs;
+    const { namespace = "default", name } = cluster.metadata;
+    const written = await api.applyStatus(
+      resources.webSocketClusters,
+      { apiVersion: cluster.apiVersion, kind: cluster.kind, metadata: { namespace, name }, status: next },
+      { signal },
+    );
+    mine.lastStatusMs = clock.monotonicMs();
+    mine.lastStatus = { next: text, stored: JSON.stringify(written.status ?? {}) };
+    this.#writesOf(namespace).wrote(key, resources.webSocketClusters, written);
+    return undefined;
+  }
+
+  #yieldTo(cluster: CustomObject, mine: Remembered, foreign: string): ReconcileResult {
+    const { clock } = this.#ports;
+    // Told as an event: two installations that both wrote conditions would overwrite each other for ever.
+    this.#warnOnce(
+      cluster,
+      mine,
+      "OwnedElsewhere",
+      `installation ${foreign} operates this cluster; this one does nothing. Remove one of them`,
+    );
+    return { kind: "done", requeueAfterMs: 10_000 + (clock.monotonicMs() % 1_000) };
+  }
+
+  #warnOnce(cluster: CustomObject, mine: Remembered, reason: EventReason, message: string): void {
+    const text = `${reason} ${message}`;
+    if (mine.lastWarning === text) return;
+    mine.lastWarning = text;
+    this.#tell(cluster, { reason, message });
+  }
+
+  #tell(cluster: CustomObject, event: EventValue): void {
+    const { type } = EVENT_REASONS[event.reason];
+    const { reason, message } = event;
+    this.#ports.events.record({ regarding: regardingOf(cluster), type, reason, action: "Reconcile", note: message });
+  }
+
+  #rememberedFor(key: string, cluster: CustomObject): Remembered {
+    const present = this.#clusters.get(key);
+    if (present !== undefined && present.uid === cluster.metadata.uid) return present;
+    if (present !== undefined) this.#forget(key);
+    const created: Remembered = {
+      uid: cluster.metadata.uid,
+      memory: new ClusterMemory(this.#ports.clock.nowMs()),
+      settled: new Map(),
+      lastStatusMs: undefined,
+      lastStatus: undefined,
+      lastWarning: undefined,
+    };
+    this.#clusters.set(key, created);
+    return created;
+  }
+
+  #forget(key: string): void {
+    this.#clusters.delete(key);
+    this.#ports.poller.forget(key);
+    for (const writes of this.#ownWrites.values()) writes.forget(key);
+  }
+
+  #writesOf(namespace: string): OwnWrites {
+    const { caches, clock } = this.#ports;
+    const present = this.#ownWrites.get(namespace);
+    if (present !== undefined) return present;
+    const created = new OwnWrites(
+      (resource) => caches.storeOf(resource, namespace),
+      () => clock.monotonicMs(),
+    );
+    this.#ownWrites.set(namespace, created);
+    return created;
+  }
+}
+
+function maxPerSecondOf(cluster: CustomObject): number | undefined {
+  const { spec } = cluster;
+  if (typeof spec !== "object" || spec === null || !("moves" in spec)) return undefined;
+  const { moves } = spec;
+  if (typeof moves !== "object" || moves === null || !("maxPerSecond" in moves)) return undefined;
+  return typeof moves.maxPerSecond === "number" ? moves.maxPerSecond : undefined;
+}
+
+function pollTargetsOf(facts: ClusterFacts): PollTarget[] {
+  const servers = facts.pods.flatMap((pod): PollTarget[] =>
+    pod.ip === undefined || !pod.running
+      ? []
+      : [{ uid: pod.uid, key: pod.key, kind: "server", host: pod.ip, port: adminPortOf(facts, pod) }],
+  );
+  const edges = facts.edgePods.flatMap((pod): PollTarget[] =>
+    pod.ip === undefined || !pod.running
+      ? []
+      : [{ uid: pod.uid, key: pod.key, kind: "edge", host: pod.ip, port: PORTS.edgeAdmin }],
+  );
+  return [...servers, ...edges];
+}
