@@ -71,7 +71,7 @@ async function freePort(): Promise<number> {
 async function runOnce(contender: Contender, work: Work, signal: AbortSignal): Promise<Round["figures"]> {
   const port = await freePort();
   // The server alone on core 0; the generator keeps to the others.
-  const [program = "", ...argv] = ["taskset", "-c", "0", process.execPath, ...contender.argv];
+  const [program, ...argv]: [string, ...string[]] = ["taskset", "-c", "0", process.execPath, ...contender.argv];
   const env = { ...process.env, ...contender.env(port) };
   const server = spawn(program, argv, { stdio: ["ignore", "ignore", "inherit"], env });
   const sockets: RawSocket[] = [];

@@ -30,6 +30,8 @@ export type FleetSetup = {
 
 export type RolloutFleet = {
   readonly chat: Chat;
+  readonly access: ClusterAccess;
+  readonly namespace: string;
   readonly kubernetes: string;
   /** The image that runs and the other one, changing places with each rollout. */
   image(): { readonly now: string; readonly next: string };
@@ -68,6 +70,8 @@ export async function openFleet(setup: FleetSetup, progress: Progress, signal: A
     await chat.ready();
     return {
       chat,
+      access,
+      namespace: NAMESPACE,
       kubernetes: await serverVersion(access),
       image: () => ({ now, next }),
       rolled: () => {

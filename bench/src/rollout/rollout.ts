@@ -2,8 +2,9 @@
 import { pause } from "@wscluster/e2e";
 import type { Bench } from "../bench.ts";
 import { interleaved, type Round } from "../rounds.ts";
-import { CONTROL, figuresOf, ROLLOUT, summaryOf } from "./figures.ts";
+import { CONTROL, figuresOf, PLAIN, ROLLOUT, summaryOf } from "./figures.ts";
 import { openFleet, type FleetSetup, type RolloutFleet } from "./fleet.ts";
+import { openPlain } from "./plain-deployment.ts";
 
 const FULL: FleetSetup = { clients: 5_000, roomSize: 10, pods: 4, messagesPerSecond: 0.1, movesPerSecond: 200 };
 const QUICK: FleetSetup = { clients: 300, roomSize: 10, pods: 3, messagesPerSecond: 0.2, movesPerSecond: 60 };
@@ -19,9 +20,13 @@ export const rollout: Bench = {
     const fleet = await openFleet(setup, progress, signal);
     const rounds: Round[] = [];
     try {
-      const order = interleaved([CONTROL, ROLLOUT], quick ? 1 : FULL_ROUNDS);
+      // The plain Deployment alone takes longer than the minute that a quick round has.
+      const order = quick ? [CONTROL, ROLLOUT] : interleaved([CONTROL, ROLLOUT, PLAIN], FULL_ROUNDS);
       for (const [index, contender] of order.entries()) {
-        const figures = await runOnce(fleet, setup, contender === ROLLOUT, index, signal);
+        const figures =
+          contender === PLAIN
+            ? await runPlain(fleet, setup, index, signal)
+            : await runOnce(fleet, setup, contender === ROLLOUT, index, signal);
         rounds.push({ contender, figures });
         say(`round ${index + 1} of ${order.length}, ${contender}: ${JSON.stringify(figures)}`);
       }
@@ -60,5 +65,29 @@ async function runOnce(
     return figuresOf({ summary, movesPerSecond: setup.movesPerSecond, changedAtMs });
   } finally {
     load.abandon();
+  }
+}
+
+async function runPlain(
+  fleet: RolloutFleet,
+  setup: FleetSetup,
+  seed: number,
+  signal: AbortSignal,
+): Promise<Round["figures"]> {
+  const { now, next } = fleet.image();
+  const plain = await openPlain(fleet.access, fleet.namespace, now, setup);
+  try {
+    const load = await plain.connect(seed);
+    try {
+      await pause(WARM_MS, signal);
+      await plain.roll(next);
+      await pause(WARM_MS, signal);
+      // No moves to time: what counts is what its clients saw.
+      return figuresOf({ summary: await load.finish(), movesPerSecond: setup.movesPerSecond, changedAtMs: undefined });
+    } finally {
+      load.abandon();
+    }
+  } finally {
+    await plain.close();
   }
 }
