@@ -21,10 +21,11 @@
 - apiGroups: [""]
   resources: [services, configmaps, serviceaccounts]
   verbs: [get, list, watch, create, patch, delete]
-# Keys of a cluster: read and written by name only, never listed.
+# Keys of a cluster. They are watched by label, but a permission cannot be limited to a label: use watchNamespaces where
+# the operator must not be able to read the Secrets of other namespaces.
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [get, create, patch, delete]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch, delete]
