@@ -106,12 +106,13 @@ function errorSection(table: Table): string {
 }
 
 function metricSection(table: Table): string {
-  return section(
-    table,
-    table.name === "SERVER_METRICS" ? "Server" : table.name,
-    ["name", "kind", "labels", "meaning"],
-    (key, row) => [`\`${key}\``, row["kind"], row["labels"], row["help"]],
-  );
+  const titles: Readonly<Record<string, string>> = { SERVER_METRICS: "Server", OPERATOR_METRICS: "Operator" };
+  return section(table, titles[table.name] ?? table.name, ["name", "kind", "labels", "meaning"], (key, row) => [
+    `\`${key}\``,
+    row["kind"],
+    row["labels"],
+    row["help"],
+  ]);
 }
 
 function closeSection(table: Table): string {
