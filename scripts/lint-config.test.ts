@@ -44,6 +44,7 @@ const SNIPPETS: readonly Snippet[] = [
   bad(IMPORTS, "server/src/session/row.ts", use("ioredis")),
   bad(IMPORTS, "server/src/broker/memory/broker.ts", use("ioredis")),
   good("server/src/broker/redis/broker.ts", use("ioredis")),
+  good("server/src/broker/redis-keys.ts", use("ioredis")),
   good("e2e/src/load/raw.ts", use("ws")),
 
   // Which workspace may know which.

@@ -25,7 +25,7 @@ const KUBERNETES = only("@kubernetes/client-node", "operator/src/kube");
 const UNDICI = only("undici", "operator/src/kube");
 const PROM = only("prom-client", "platform");
 const WS = only("ws", "server/src/transport");
-const REDIS = only("ioredis", "server/src/broker/redis");
+const REDIS = only("ioredis", "the Redis broker of the server");
 const OWNED = [KUBERNETES, UNDICI, PROM, WS, REDIS];
 
 const DEEP: readonly ImportPattern[] = [
@@ -84,7 +84,10 @@ export const FOLDER_RULES: readonly FolderRule[] = [
   },
   { files: ["server/src/**"], imports: [...OWNED, SERVER_WALL, ...DEEP] },
   { files: ["server/src/transport/**"], imports: [...without(WS), SERVER_WALL, ...DEEP] },
-  { files: ["server/src/broker/redis/**"], imports: [...without(REDIS), SERVER_WALL, ...DEEP] },
+  {
+    files: ["server/src/broker/redis*", "server/src/broker/redis*/**"],
+    imports: [...without(REDIS), SERVER_WALL, ...DEEP],
+  },
   {
     files: ["client/src/**"],
     excludeFiles: TESTS,
