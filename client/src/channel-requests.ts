@@ -1,7 +1,7 @@
 // Which channels each socket serves, and asking for those that it does not. Not here: what they deliver (subscriptions.ts).
 
 import type { Position, WireErrorName } from "@wscluster/protocol";
-import { WIRE_ERRORS } from "@wscluster/protocol";
+import { isRetryable } from "@wscluster/protocol";
 import type { Clock } from "./clock.ts";
 import { ClientError } from "./errors.ts";
 import type { Link } from "./link.ts";
@@ -73,7 +73,7 @@ export class ChannelRequests {
     const ask = this.#asking.get(i);
     if (!ask) return;
     this.#asking.delete(i);
-    if (WIRE_ERRORS[error.code]?.retry) {
+    if (isRetryable(error.code)) {
       this.#clock.setTimer(() => this.askMissing(), error.afterMs ?? RETRY_MS);
       return;
     }

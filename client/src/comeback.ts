@@ -1,6 +1,6 @@
 // When to try again, and when to stop trying. Not here: sockets; the numbers (protocol/reconnect.ts, protocol/close-codes.ts).
 
-import { CLOSE_CODES, closeActionFor, reconnectDelayMs } from "@wscluster/protocol";
+import { CLOSE, closeActionFor, reconnectDelayMs } from "@wscluster/protocol";
 import type { Window } from "@wscluster/protocol";
 import type { Clock, TimerHandle } from "./clock.ts";
 import type { Diagnostics } from "./events.ts";
@@ -76,7 +76,7 @@ export class Comeback {
   /** What a close leads to. */
   prospectAfter(code: number): Prospect {
     const action = closeActionFor(code);
-    const isTokenRefused = code === CLOSE_CODES.unauthorized.code;
+    const isTokenRefused = code === CLOSE.unauthorized;
     if (isTokenRefused && this.#options.canRefreshToken && this.#attempt === 0) return "retry";
     if (action === "stay-away" || action === "done") return "refused";
     const { afterAttempts, afterMs } = this.#options.giveUp;

@@ -1,7 +1,7 @@
 // One WebSocket: opening with a deadline, frames in and out, signs of life, and an end that is told once. Not here: what frames mean.
 
 import type { ClientFrame, Position, ServerFrame, WelcomeFrame } from "@wscluster/protocol";
-import { CLOSE_CODES, SUBPROTOCOL, WIRE_DEFAULTS } from "@wscluster/protocol";
+import { CLOSE, SUBPROTOCOL, WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { Clock, TimerHandle } from "./clock.ts";
 import type { Feeds } from "./subscriptions.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -105,7 +105,7 @@ export class Link {
   }
 
   /** Ends the socket on our side; nothing of it is heard any more. */
-  close(code: number = CLOSE_CODES.normal.code, reason = ""): void {
+  close(code: number = CLOSE.normal, reason = ""): void {
     const socket = this.#detach();
     try {
       socket?.close(code, reason);
@@ -141,7 +141,7 @@ export class Link {
   #down(code: number, reason: string): void {
     if (this.#ended) return;
     // Detached before it is closed: on a dead path `onclose` comes minutes later, or never.
-    this.close(CLOSE_CODES.backoff.code);
+    this.close(CLOSE.backoff);
     this.#host.onDown(this, code, reason);
   }
 

@@ -5,7 +5,7 @@
 // generation, the server answers a repeated one with `dup`, and refuses one that comes too early with `out-of-order{last}`.
 
 import type { Position, Producer, WireErrorName } from "@wscluster/protocol";
-import { WIRE_DEFAULTS, WIRE_ERRORS } from "@wscluster/protocol";
+import { WIRE_DEFAULTS, isRetryable } from "@wscluster/protocol";
 import type { Clock, TimerHandle } from "./clock.ts";
 import { ClientError } from "./errors.ts";
 import type { Diagnostics } from "./events.ts";
@@ -209,7 +209,7 @@ export class Publisher {
     if (error.code === "out-of-order") this.#onOutOfOrder(stream, entry, error.last ?? 0);
     else if (error.code === "fenced" && entry.sent?.outlet === this.#outlet?.id) this.#raise(stream);
     else if (error.code === "fenced") this.#rewind(stream, entry.seq);
-    else if (WIRE_ERRORS[error.code]?.retry) {
+    else if (isRetryable(error.code)) {
       this.#rewind(stream, entry.seq);
       stream.holdUntilMs = this.#clock.now() + (error.afterMs ?? RETRY_MS);
     } else {

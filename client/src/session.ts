@@ -2,7 +2,7 @@
 // publish, a channel or a move needs (publisher.ts, subscriptions.ts, move.ts).
 
 import type { MigrateFrame, Position, ServerFrame, WelcomeFrame } from "@wscluster/protocol";
-import { CLOSE_CODES, WIRE_DEFAULTS, WIRE_ERRORS } from "@wscluster/protocol";
+import { CLOSE, WIRE_DEFAULTS, isRetryable } from "@wscluster/protocol";
 import { ChannelRequests } from "./channel-requests.ts";
 import { BROKEN, Comeback } from "./comeback.ts";
 import { ClientError } from "./errors.ts";
@@ -117,7 +117,7 @@ export class Session {
   }
 
   close(): void {
-    this.#end("stop", new ClientError("closed", "cannot go on: the client was closed"), CLOSE_CODES.normal.code);
+    this.#end("stop", new ClientError("closed", "cannot go on: the client was closed"), CLOSE.normal);
   }
 
   /** One page over the connection in use; rejects with `timeout` when there is none or it breaks. */
@@ -275,7 +275,7 @@ export class Session {
 
   #onError(link: Link, frame: Extract<ServerFrame, { t: "err" }>): void {
     if (frame.i === undefined || this.publisher.onRefused(frame.i, frame)) return;
-    const retry = WIRE_ERRORS[frame.code]?.retry ?? false;
+    const retry = isRetryable(frame.code);
     if (this.requests.onRefused(frame.i, frame.code, frame.message, retry)) return;
     this.#channels.onRefused(link, frame.i, frame);
   }
@@ -339,7 +339,7 @@ export class Session {
         const { source, candidate } = move;
         if (!source.isDown) {
           source.close();
-          this.#tellClosed(source, CLOSE_CODES.normal.code, "moved", true, "leaving");
+          this.#tellClosed(source, CLOSE.normal, "moved", true, "leaving");
         }
         this.#forget(source);
         diagnostics.emit("moved", { id: move.frame.id, from: source.pod ?? "", to: candidate.pod ?? "", tookMs });
@@ -427,7 +427,7 @@ export class Session {
     this.#primary = undefined;
     for (const link of links) {
       if (!link || link.isDown) continue;
-      link.close(CLOSE_CODES.backoff.code, "resume");
+      link.close(CLOSE.backoff, "resume");
       this.#forget(link);
     }
     this.#lost(reason, BROKEN, delayMs);

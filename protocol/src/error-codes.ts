@@ -21,3 +21,18 @@ export const WIRE_ERRORS = {
 } as const satisfies Record<string, WireErrorCode>;
 
 export type WireErrorName = keyof typeof WIRE_ERRORS;
+
+// The SDK needs only this of the table; a test holds both to each other.
+const RETRYABLE: ReadonlySet<string> = new Set([
+  "not-ready",
+  "fenced",
+  "out-of-order",
+  "unavailable",
+  "rate-limited",
+  "commit-refused",
+]);
+
+/** True if the same request may succeed later. A code that is not known here, from a newer server, may not. */
+export function isRetryable(code: string): boolean {
+  return RETRYABLE.has(code);
+}
