@@ -70,7 +70,17 @@ export async function runOperator({ config, kubeconfigPath, inCluster }: RunOpti
     onStartedLeading: ({ signal, transitions }) => {
       log.info({ transitions }, "leading");
       metrics.set("leader_election_master_status", 1, { name: config.WSC_LEASE_NAME });
-      term = startTerm({ config, client, caches, sender, events, log, metrics, isLeader: () => elector.isLeader(), signal });
+      term = startTerm({
+        config,
+        client,
+        caches,
+        sender,
+        events,
+        log,
+        metrics,
+        isLeader: () => elector.isLeader(),
+        signal,
+      });
     },
     onStoppedLeading: async (why) => {
       log.info({ why }, "not leading");
@@ -175,7 +185,8 @@ function startTerm(parts: TermParts): Term {
     queueHooks: {
       onDepth: (depth) => metrics.set("workqueue_depth", depth, { name: CONTROLLER }),
       onAdd: () => metrics.add("workqueue_adds_total", 1, { name: CONTROLLER }),
-      onTaken: (_key, waitedMs) => metrics.observe("workqueue_queue_duration_seconds", waitedMs / 1_000, { name: CONTROLLER }),
+      onTaken: (_key, waitedMs) =>
+        metrics.observe("workqueue_queue_duration_seconds", waitedMs / 1_000, { name: CONTROLLER }),
     },
   });
   metrics.set("controller_runtime_max_concurrent_reconciles", config.WSC_WORKERS, { controller: CONTROLLER });

@@ -67,7 +67,8 @@ export async function act(plan: Plan, context: ActContext, ports: ActPorts): Pro
   for (const action of plan.actions) {
     // A pass that lost its leadership, or ran out of time, must not go on with half of its plan.
     context.signal.throwIfAborted();
-    if (!ports.mayAct()) throw new ActError("deposed", `cannot act on ${context.scope}: this process does not lead any more`);
+    if (!ports.mayAct())
+      throw new ActError("deposed", `cannot act on ${context.scope}: this process does not lead any more`);
     await run.do(action);
   }
   return { wrote: run.wrote, effects: run.effects, notes: run.notes };
@@ -107,7 +108,8 @@ class Run {
     const { api, applier, ownWrites, storeOf } = this.#ports;
     const { scope, facts, settled, signal } = this.#context;
     const resource = resourceFor(manifest);
-    if (resource === undefined) throw new ActError("unknown-kind", `cannot apply ${manifest.kind}: it has no row in kube/resources`);
+    if (resource === undefined)
+      throw new ActError("unknown-kind", `cannot apply ${manifest.kind}: it has no row in kube/resources`);
     const ref = { namespace: facts.cluster.namespace, name: manifest.metadata.name };
     this.#assertLaw(manifest);
     const store = storeOf(resource);
@@ -131,7 +133,8 @@ class Run {
     const replicas = replicasOf(manifest);
     if (set === undefined || replicas === undefined) return;
     const broken = lawViolation(set, attachedPods(facts.pods, set), replicas, this.#detached);
-    if (broken !== undefined) throw new ActError("law", `cannot lower a set: ${broken}; this is a fault of the operator`);
+    if (broken !== undefined)
+      throw new ActError("law", `cannot lower a set: ${broken}; this is a fault of the operator`);
   }
 
   async #createKeys(name: string): Promise<void> {
@@ -155,7 +158,10 @@ class Run {
       const live = await api.find(resources.secrets, { namespace: facts.cluster.namespace, name }, { signal });
       assertOurs(live, manifest, facts.cluster.uid);
       // It is there but not ours by label, or the cache has not seen it yet: the latter ends by itself.
-      throw new ActError("stale", `cannot create Secret ${name}: it exists but is not in the cache yet; the next pass will see it`);
+      throw new ActError(
+        "stale",
+        `cannot create Secret ${name}: it exists but is not in the cache yet; the next pass will see it`,
+      );
     }
   }
 
@@ -197,7 +203,8 @@ class Run {
       if (action.resource !== "pods") ownWrites.deleted(scope, resource, ref, uid);
     } catch (error) {
       if (isNotFound(error)) return;
-      if (isConflict(error)) throw new ActError("stale", `cannot delete ${action.resource} ${action.name}: it changed meanwhile`);
+      if (isConflict(error))
+        throw new ActError("stale", `cannot delete ${action.resource} ${action.name}: it changed meanwhile`);
       throw error;
     }
   }
@@ -206,7 +213,13 @@ class Run {
     const target = this.#targetOf((pod) => pod.uid === action.pod);
     if (target === undefined) return;
     const epoch = await this.#context.fence();
-    const outcome = await this.#ports.writer.setMode(target, action.request, epoch, this.#adminKey(), this.#context.signal);
+    const outcome = await this.#ports.writer.setMode(
+      target,
+      action.request,
+      epoch,
+      this.#adminKey(),
+      this.#context.signal,
+    );
     this.#judge(outcome, target, `mode=${action.request.mode} sealed=${action.request.sealed}`);
   }
 
@@ -220,7 +233,14 @@ class Run {
         // Debited before it is sent: an answer that never comes must not give the tokens back.
         if (target === undefined || !memory.spend(grant, nowMs(), facts.spec.moves?.maxPerSecond)) return;
         const { intent, count, windowMs, deadlineMs, targets, edge } = grant;
-        const body = { intent, count, windowMs, deadlineMs, targets, ...(edge === undefined ? {} : { select: { edge } }) };
+        const body = {
+          intent,
+          count,
+          windowMs,
+          deadlineMs,
+          targets,
+          ...(edge === undefined ? {} : { select: { edge } }),
+        };
         const outcome = await writer.grant(target, body, epoch, this.#adminKey(), signal);
         this.#judge(outcome, target, `grant ${intent} count=${count}`);
       }),
@@ -234,7 +254,10 @@ class Run {
       return;
     }
     if (outcome.kind === "refused" && outcome.code === "stale-epoch") {
-      throw new ActError("deposed", `cannot write to pod ${target.name}: it follows epoch ${outcome.epoch}, a newer leader`);
+      throw new ActError(
+        "deposed",
+        `cannot write to pod ${target.name}: it follows epoch ${outcome.epoch}, a newer leader`,
+      );
     }
     // One pod that does not answer must not hold up the others: the next pass asks again.
     this.notes.push(`${target.name}: ${what}: ${outcome.kind}: ${outcome.message}`);
@@ -243,7 +266,10 @@ class Run {
   #adminKey(): string {
     const { adminKey, facts } = this.#context;
     if (adminKey === undefined) {
-      throw new ActError("unsigned", `cannot write to the pods of ${facts.cluster.name}: its Secret has no key \`admin\``);
+      throw new ActError(
+        "unsigned",
+        `cannot write to the pods of ${facts.cluster.name}: its Secret has no key \`admin\``,
+      );
     }
     return adminKey;
   }
@@ -289,9 +315,13 @@ function encode(text: string): string {
 /** Children have fixed names: an object of somebody else under one of them is left alone. */
 function assertOurs(live: KubeObject | undefined, manifest: Manifest, uid: string): void {
   const controller = live?.metadata.ownerReferences?.find((owner) => owner.controller === true);
-  const isForeign = live !== undefined && (controller === undefined ? !isLabelledOurs(live, manifest) : controller.uid !== uid);
+  const isForeign =
+    live !== undefined && (controller === undefined ? !isLabelledOurs(live, manifest) : controller.uid !== uid);
   if (!isForeign) return;
-  const owner = controller === undefined ? "it has no owner and not our labels" : `it belongs to ${controller.kind} ${controller.name}`;
+  const owner =
+    controller === undefined
+      ? "it has no owner and not our labels"
+      : `it belongs to ${controller.kind} ${controller.name}`;
   throw new ActError(
     "name-taken",
     `cannot write ${manifest.kind} ${manifest.metadata.name}: ${owner}; rename the WebSocketCluster or remove that object`,

@@ -107,7 +107,9 @@ export class Caches {
 
   /** The cache for objects of a kind in a namespace; undefined for kinds that are not cached. */
   storeOf(resource: Resource, namespace: string): Store<KubeObject> | undefined {
-    const kind = this.#all().find((one) => one.resource.plural === resource.plural && one.resource.group === resource.group);
+    const kind = this.#all().find(
+      (one) => one.resource.plural === resource.plural && one.resource.group === resource.group,
+    );
     return kind === undefined ? undefined : this.store(kind, namespace);
   }
 

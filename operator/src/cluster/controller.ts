@@ -126,7 +126,9 @@ export class ClusterReconciler {
     if (report.notes.length > 0) log.info({ key, did: report.notes, notes: plan.notes }, "pass");
     else log.debug({ key, notes: plan.notes }, "pass");
     const requeueAfterMs = [plan.requeueAfterMs, laterMs].filter((time) => time !== undefined);
-    return requeueAfterMs.length === 0 ? { kind: "done" } : { kind: "done", requeueAfterMs: Math.min(...requeueAfterMs) };
+    return requeueAfterMs.length === 0
+      ? { kind: "done" }
+      : { kind: "done", requeueAfterMs: Math.min(...requeueAfterMs) };
   }
 
   #sourcesFor(cluster: CustomObject, namespace: string, name: string, mine: Remembered, nowMs: number) {
@@ -159,7 +161,9 @@ export class ClusterReconciler {
     const { api, caches, clock, writer, fencing, randomKey } = this.#ports;
     const { namespace, name } = facts.cluster;
     const ownWrites = this.#writesOf(namespace);
-    const keys = caches.ofCluster(caches.secrets, namespace, name).find((secret) => secret.metadata.name === `${name}-keys`);
+    const keys = caches
+      .ofCluster(caches.secrets, namespace, name)
+      .find((secret) => secret.metadata.name === `${name}-keys`);
     const adminKey = keys?.data?.["admin"];
     let epoch: Promise<number> | undefined;
     const fence = (): Promise<number> =>
@@ -212,7 +216,8 @@ export class ClusterReconciler {
   ): Promise<number | undefined> {
     const { api, clock } = this.#ports;
     const text = JSON.stringify(next);
-    if (mine.lastStatus?.next === text && mine.lastStatus.stored === JSON.stringify(cluster.status ?? {})) return undefined;
+    if (mine.lastStatus?.next === text && mine.lastStatus.stored === JSON.stringify(cluster.status ?? {}))
+      return undefined;
     const verdict = judgeStatus(next, live, mine.lastStatusMs, clock.monotonicMs());
     if (verdict.kind === "same") return undefined;
     if (verdict.kind === "later") return verdict.inMs;

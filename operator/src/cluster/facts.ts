@@ -147,7 +147,12 @@ export type ClusterFacts = {
   readonly edgePods: readonly EdgePodFacts[];
   readonly instructions: EdgeInstructions | undefined;
   /** Stored haproxy.cfg texts, one per edge revision. */
-  readonly edgeConfigs: readonly { readonly revision: string; readonly name: string; readonly uid: string; readonly text: string }[];
+  readonly edgeConfigs: readonly {
+    readonly revision: string;
+    readonly name: string;
+    readonly uid: string;
+    readonly text: string;
+  }[];
   readonly config: { readonly generation: number; readonly body: string } | undefined;
   readonly keysExist: boolean;
   /** PodDisruptionBudgets that exist, by name. */

@@ -51,7 +51,10 @@ export class ClusterMemory {
       best: isNew ? progress.left : Math.min(before.best, progress.left),
       sinceMs: isBetter ? nowMs : before.sinceMs,
     };
-    this.#pace = [...this.#pace.filter((sample) => nowMs - sample.atMs < PACE_WINDOW_MS), { atMs: nowMs, left: progress.left }];
+    this.#pace = [
+      ...this.#pace.filter((sample) => nowMs - sample.atMs < PACE_WINDOW_MS),
+      { atMs: nowMs, left: progress.left },
+    ];
   }
 
   /** Debits one grant, at the moment before it is sent. False when the budget does not hold it. */

@@ -2,8 +2,10 @@
 
 export const CONDITION_TYPES = {
   Ready: "Summary: clients can connect, the wanted revision serves and nothing is wrong with the specification.",
-  Available: "Clients can connect now: at least one pod of the set that takes new connections is ready, and one edge pod.",
-  Progressing: "True while a rollout, a scale-down or a provisioning runs and gets on; False when it is done, held or was aborted.",
+  Available:
+    "Clients can connect now: at least one pod of the set that takes new connections is ready, and one edge pod.",
+  Progressing:
+    "True while a rollout, a scale-down or a provisioning runs and gets on; False when it is done, held or was aborted.",
   DependenciesReady: "The store (Redis) answers to a majority of the pods.",
   SpecValid: "The specification can be acted on.",
 } as const;
@@ -49,9 +51,15 @@ type EventRow = { readonly type: "Normal" | "Warning"; readonly meaning: string 
 export const EVENT_REASONS = {
   RolloutStarted: { type: "Normal", meaning: "A new revision is being provisioned." },
   RolloutSuperseded: { type: "Normal", meaning: "A newer revision came while a rollout was running." },
-  TrafficSwitching: { type: "Normal", meaning: "The candidate is verified; the edge is told to send new connections to it." },
+  TrafficSwitching: {
+    type: "Normal",
+    meaning: "The candidate is verified; the edge is told to send new connections to it.",
+  },
   TrafficSwitched: { type: "Normal", meaning: "Every live edge sends new connections to the candidate only." },
-  MovingConnections: { type: "Normal", meaning: "Arrivals at the old set have stopped; its connections begin to move." },
+  MovingConnections: {
+    type: "Normal",
+    meaning: "Arrivals at the old set have stopped; its connections begin to move.",
+  },
   RolloutComplete: { type: "Normal", meaning: "All connections have moved; the candidate is stable now." },
   SetRetired: { type: "Normal", meaning: "An old set is at zero." },
   RolloutAborted: { type: "Warning", meaning: "The user aborted the attempt." },
@@ -63,9 +71,15 @@ export const EVENT_REASONS = {
   MovesResumed: { type: "Normal", meaning: "The store is back: moves go on." },
   ScalingDown: { type: "Normal", meaning: "A pod was detached and its connections move away." },
   PodRemoved: { type: "Normal", meaning: "A detached pod was empty and is deleted." },
-  ScaleDownHeld: { type: "Warning", meaning: "A decrease of `replicas` would not leave room for the present connections." },
+  ScaleDownHeld: {
+    type: "Warning",
+    meaning: "A decrease of `replicas` would not leave room for the present connections.",
+  },
   InvalidSpec: { type: "Warning", meaning: "The stored specification breaks a rule." },
-  OwnedElsewhere: { type: "Warning", meaning: "Another live installation operates this cluster; this one does nothing." },
+  OwnedElsewhere: {
+    type: "Warning",
+    meaning: "Another live installation operates this cluster; this one does nothing.",
+  },
   NameTaken: { type: "Warning", meaning: "An object that this cluster needs belongs to somebody else." },
 } as const satisfies Record<string, EventRow>;
 export type EventReason = keyof typeof EVENT_REASONS;

@@ -7,7 +7,10 @@ export const MOVING_EVERY_MS = 5_000;
 /** Numbers that change by themselves at rest. */
 export const REST_EVERY_MS = 30_000;
 
-export type StatusVerdict = { readonly kind: "same" } | { readonly kind: "write" } | { readonly kind: "later"; readonly inMs: number };
+export type StatusVerdict =
+  | { readonly kind: "same" }
+  | { readonly kind: "write" }
+  | { readonly kind: "later"; readonly inMs: number };
 
 export function judgeStatus(
   next: WebSocketClusterStatus,
@@ -31,7 +34,9 @@ function outline(status: WebSocketClusterStatus): unknown {
   return {
     generation: status.observedGeneration,
     selector: status.selector,
-    conditions: (status.conditions ?? []).map(({ type, status: value, reason }) => [type, value, reason].join(" ")).toSorted(),
+    conditions: (status.conditions ?? [])
+      .map(({ type, status: value, reason }) => [type, value, reason].join(" "))
+      .toSorted(),
     sets: (status.sets ?? []).map(({ revision, role }) => `${revision} ${role}`),
     phase: status.rollout?.phase,
     attempt: status.rollout?.attempt,

@@ -40,9 +40,16 @@ function sendJson(agent: Agent, options: JsonRequest): Promise<JsonAnswer> {
     const limit = AbortSignal.timeout(timeoutMs);
     const signal = options.signal === undefined ? limit : AbortSignal.any([limit, options.signal]);
     const fail = (error: unknown): void => {
-      if (options.signal?.aborted === true) reject(new PodRequestError("aborted", `cannot finish ${where}: stopped`, error));
-      else if (limit.aborted) reject(new PodRequestError("timeout", `cannot finish ${where} within ${timeoutMs} ms`, error));
-      else reject(error instanceof PodRequestError ? error : new PodRequestError("unreachable", unreachable(where, error), error));
+      if (options.signal?.aborted === true)
+        reject(new PodRequestError("aborted", `cannot finish ${where}: stopped`, error));
+      else if (limit.aborted)
+        reject(new PodRequestError("timeout", `cannot finish ${where} within ${timeoutMs} ms`, error));
+      else
+        reject(
+          error instanceof PodRequestError
+            ? error
+            : new PodRequestError("unreachable", unreachable(where, error), error),
+        );
     };
     const headers = { accept: "application/json", ...options.headers };
     const outgoing = request({ agent, host, port, path, method, headers, signal }, (incoming) => {
@@ -51,7 +58,8 @@ function sendJson(agent: Agent, options: JsonRequest): Promise<JsonAnswer> {
       incoming.on("data", (chunk: Buffer) => {
         size += chunk.length;
         chunks.push(chunk);
-        if (size > MAX_BODY_BYTES) incoming.destroy(new PodRequestError("bad-answer", `the answer to ${where} is too long`));
+        if (size > MAX_BODY_BYTES)
+          incoming.destroy(new PodRequestError("bad-answer", `the answer to ${where} is too long`));
       });
       incoming.on("error", fail);
       incoming.on("end", () => {

@@ -47,10 +47,7 @@ const podState = z.object({
 const edgeState = z.object({
   edge: z.string(),
   generation: z.number(),
-  servers: z.record(
-    z.string(),
-    z.object({ state: z.enum(["ready", "drain"]), address: z.string(), sessions: count }),
-  ),
+  servers: z.record(z.string(), z.object({ state: z.enum(["ready", "drain"]), address: z.string(), sessions: count })),
   connections: count,
   sourceAgeMs: z.number(),
 });
@@ -61,14 +58,16 @@ export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok
 export function parsePodState(body: unknown, key: string): Parsed<PodState> {
   const parsed = podState.safeParse(body);
   if (!parsed.success) return { ok: false, why: firstIssue(parsed.error) };
-  if (parsed.data.podKey !== key) return { ok: false, why: `another pod (${parsed.data.podKey}) answers at its address` };
+  if (parsed.data.podKey !== key)
+    return { ok: false, why: `another pod (${parsed.data.podKey}) answers at its address` };
   return { ok: true, value: parsed.data };
 }
 
 export function parseEdgeState(body: unknown, key: string): Parsed<EdgeState> {
   const parsed = edgeState.safeParse(body);
   if (!parsed.success) return { ok: false, why: firstIssue(parsed.error) };
-  if (parsed.data.edge !== key) return { ok: false, why: `another edge pod (${parsed.data.edge}) answers at its address` };
+  if (parsed.data.edge !== key)
+    return { ok: false, why: `another edge pod (${parsed.data.edge}) answers at its address` };
   return { ok: true, value: parsed.data };
 }
 

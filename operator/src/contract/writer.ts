@@ -1,12 +1,6 @@
 // Signed writes to pods: mode and grants. Sequence numbers rise per pod and life; the epoch is the cluster's.
 // Not here: what is to be written, and the budget (moves/).
-import {
-  CONTRACT_PATHS,
-  type Grant,
-  type ModeRequest,
-  type PodState,
-  WRITE_HEADERS,
-} from "@wscluster/protocol";
+import { CONTRACT_PATHS, type Grant, type ModeRequest, type PodState, WRITE_HEADERS } from "@wscluster/protocol";
 import { sha256Hex, signWrite } from "@wscluster/platform";
 import { z } from "zod";
 import { type JsonSender, PodRequestError } from "./http-json.ts";
@@ -47,7 +41,13 @@ export class ContractWriter {
     this.#timeoutMs = timeoutMs;
   }
 
-  setMode(target: WriteTarget, request: ModeRequest, epoch: number, key: string, signal?: AbortSignal): Promise<WriteOutcome> {
+  setMode(
+    target: WriteTarget,
+    request: ModeRequest,
+    epoch: number,
+    key: string,
+    signal?: AbortSignal,
+  ): Promise<WriteOutcome> {
     return this.#write(target, CONTRACT_PATHS.mode, () => request, epoch, key, signal);
   }
 
@@ -109,7 +109,8 @@ export class ContractWriter {
 
   #outcomeOf(life: string, status: number, body: unknown): WriteOutcome {
     const parsed = answerSchema.safeParse(body);
-    if (!parsed.success) return { kind: "unknown", message: `the pod answered ${status} and not in the contract's form` };
+    if (!parsed.success)
+      return { kind: "unknown", message: `the pod answered ${status} and not in the contract's form` };
     if (parsed.data.ok) return { kind: "accepted" };
     this.#remember(life, parsed.data.seq);
     const { code = String(status), message = "", epoch } = parsed.data;

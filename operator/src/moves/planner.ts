@@ -11,6 +11,8 @@ export type Donor = {
   readonly connections: number;
   /** Asked to move and not decided yet. */
   readonly moving: number;
+  /** Among donors of one rank those with the lower turn go first: superseded sets before the stable one. Default 0. */
+  readonly turn?: number;
   /** Take only connections of this edge pod. */
   readonly edge?: string;
 };
@@ -66,7 +68,7 @@ export function planGrants(facts: MoveFacts): MovePlan {
   const wanted = donors.reduce((sum, donor) => sum + donor.connections - donor.moving, 0);
   const limitedBy = left < Math.min(tokens, wanted) ? "TargetsFull" : tokens < wanted ? "Budget" : "Nothing";
   const grants: PlannedGrant[] = [];
-  for (const group of groupsByRank(donors)) {
+  for (const group of groupsByTurn(donors)) {
     const shares = shareOut(
       Math.min(tokens, left),
       group.map((donor) => donor.connections - donor.moving),
@@ -104,7 +106,9 @@ function onePerSource(donors: readonly Donor[]): Donor[] {
   );
   const first = new Map<string, Donor>();
   for (const donor of ordered) if (!first.has(donor.key)) first.set(donor.key, donor);
-  return [...first.values()].toSorted((a, b) => rankOf(a.intent) - rankOf(b.intent) || compareText(a.key, b.key));
+  return [...first.values()].toSorted(
+    (a, b) => rankOf(a.intent) - rankOf(b.intent) || (a.turn ?? 0) - (b.turn ?? 0) || compareText(a.key, b.key),
+  );
 }
 
 function compareText(a: string, b: string): number {
@@ -172,11 +176,12 @@ export function shareOut(total: number, weights: readonly number[]): number[] {
   return shares;
 }
 
-function groupsByRank(donors: readonly Donor[]): Donor[][] {
-  const groups = new Map<number, Donor[]>();
+/** `donors` come in order of rank and turn. */
+function groupsByTurn(donors: readonly Donor[]): Donor[][] {
+  const groups = new Map<string, Donor[]>();
   for (const donor of donors) {
-    const rank = rankOf(donor.intent);
-    groups.set(rank, [...(groups.get(rank) ?? []), donor]);
+    const key = `${rankOf(donor.intent)} ${donor.turn ?? 0}`;
+    groups.set(key, [...(groups.get(key) ?? []), donor]);
   }
   return [...groups.values()];
 }

@@ -1,6 +1,6 @@
 // The conditions, each with one reason of reasons.ts and a sentence for people. Pure.
 import type { Condition } from "@wscluster/crds";
-import type { ClusterFacts } from "../facts.ts";
+import type { ClusterFacts, SetStep } from "../facts.ts";
 import type { ConditionReason, ConditionType } from "../reasons.ts";
 import { timestampOf } from "./children/replica-set.ts";
 import { hasEdge, liveEdges } from "./edges.ts";
@@ -8,7 +8,11 @@ import { connectionsLeft } from "./moving.ts";
 import { attachedPods, nameOf } from "./sets.ts";
 import { type Decision, receiptsOf } from "./status.ts";
 
-type Verdict = { readonly status: "True" | "False" | "Unknown"; readonly reason: ConditionReason; readonly message: string };
+type Verdict = {
+  readonly status: "True" | "False" | "Unknown";
+  readonly reason: ConditionReason;
+  readonly message: string;
+};
 
 export function conditionsFor(decision: Decision): Condition[] {
   const { facts } = decision;
@@ -95,7 +99,11 @@ function availableVerdict({ facts, taker }: Decision): Verdict {
     return { status: "False", reason: "EdgeNotReady", message: "no edge pod is ready" };
   }
   const through = hasEdge(facts) ? ` through ${edges} edge pods` : "";
-  return { status: "True", reason: "AsExpected", message: `${ready} of ${pods.length} pods take new connections${through}` };
+  return {
+    status: "True",
+    reason: "AsExpected",
+    message: `${ready} of ${pods.length} pods take new connections${through}`,
+  };
 }
 
 function dependenciesVerdict({ dependencies }: Decision): Verdict {
@@ -121,18 +129,24 @@ function dependenciesVerdict({ dependencies }: Decision): Verdict {
 function progressingVerdict(decision: Decision): Verdict {
   const { facts, rollout, scale, taker, movement } = decision;
   if (facts.spec.paused === true) {
-    return { status: "False", reason: "Paused", message: "`paused` is set: nothing is reconciled, the fleet goes on serving" };
+    return {
+      status: "False",
+      reason: "Paused",
+      message: "`paused` is set: nothing is reconciled, the fleet goes on serving",
+    };
   }
   const candidate = rollout.sets.find((set) => set.role === "candidate");
   if (candidate !== undefined) return candidateVerdict(decision, candidate);
   const back = rollout.sets.find((set) => set.step === "back");
   const left = connectionsLeft(movement.donors);
   if (back !== undefined) {
-    return held(decision) ?? {
-      status: "True",
-      reason: "GivingBack",
-      message: `attempt ${back.attempt} was aborted: ${left} connections move back to ${taker === undefined ? "stable" : nameOf(taker)}`,
-    };
+    return (
+      held(decision) ?? {
+        status: "True",
+        reason: "GivingBack",
+        message: `attempt ${back.attempt} was aborted: ${left} connections move back to ${taker === undefined ? "stable" : nameOf(taker)}`,
+      }
+    );
   }
   const aborted = rollout.sets.find((set) => set.aborted !== undefined);
   if (aborted?.aborted !== undefined) {
@@ -148,11 +162,13 @@ function progressingVerdict(decision: Decision): Verdict {
   }
   const draining = facts.pods.filter((pod) => pod.set === "draining" && !pod.deleting);
   if (draining.length > 0) {
-    return held(decision) ?? {
-      status: "True",
-      reason: "ScalingDown",
-      message: `${draining.length} pods are being emptied, ${left} connections are left on them`,
-    };
+    return (
+      held(decision) ?? {
+        status: "True",
+        reason: "ScalingDown",
+        message: `${draining.length} pods are being emptied, ${left} connections are left on them`,
+      }
+    );
   }
   return restVerdict(decision);
 }
@@ -160,11 +176,25 @@ function progressingVerdict(decision: Decision): Verdict {
 function held({ movement }: Decision): Verdict | undefined {
   if (movement.donors.length === 0) return undefined;
   if (movement.held === "DependencyFreeze") {
-    return { status: "False", reason: "DependencyFreeze", message: "the store is away: no connection is moved until it is back" };
+    return {
+      status: "False",
+      reason: "DependencyFreeze",
+      message: "the store is away: no connection is moved until it is back",
+    };
   }
-  if (movement.held === "MovesPaused") return { status: "False", reason: "MovesPaused", message: "`moves.paused` is set" };
+  if (movement.held === "MovesPaused")
+    return { status: "False", reason: "MovesPaused", message: "`moves.paused` is set" };
   return undefined;
 }
+
+/** What is said in the pass that takes a step, before there is anything to wait for. */
+const STEP_TEXT: Partial<Record<SetStep, { readonly reason: ConditionReason; readonly message: string }>> = {
+  provision: { reason: "Provisioning", message: "pods are being made" },
+  verify: { reason: "Verifying", message: "its pods are ready and are being verified" },
+  switch: { reason: "Switching", message: "new connections are being led to it" },
+  settle: { reason: "ArrivalsNotStopped", message: "it takes new connections; arrivals at the old set must stop" },
+  move: { reason: "MovingConnections", message: "connections begin to move" },
+};
 
 function candidateVerdict(decision: Decision, candidate: Decision["rollout"]["sets"][number]): Verdict {
   const { facts, rollout, movement } = decision;
@@ -188,12 +218,12 @@ function candidateVerdict(decision: Decision, candidate: Decision["rollout"]["se
       }
     );
   }
-  const reason = waiting?.reason ?? (candidate.step === "provision" ? "Provisioning" : "Verifying");
+  const reason = waiting?.reason ?? STEP_TEXT[candidate.step]?.reason ?? "Verifying";
   const isStuck = reason === "DependencyFreeze" || reason === "MovesPaused" || reason === "CandidateNotStarting";
   return {
     status: isStuck ? "False" : "True",
     reason,
-    message: `${story}: ${waiting?.message ?? `step ${candidate.step}`}${unheard}`,
+    message: `${story}: ${waiting?.message ?? STEP_TEXT[candidate.step]?.message ?? candidate.step}${unheard}`,
   };
 }
 
@@ -214,11 +244,19 @@ function restVerdict({ facts, rollout, taker }: Decision): Verdict {
   }
   const retained = rollout.sets.find((set) => set.step === "retain");
   if (retained !== undefined) {
-    return { status: "False", reason: "Retaining", message: `${nameOf(taker)} serves; ${nameOf(retained)} stays warm as the way back` };
+    return {
+      status: "False",
+      reason: "Retaining",
+      message: `${nameOf(taker)} serves; ${nameOf(retained)} stays warm as the way back`,
+    };
   }
   const retiring = rollout.sets.find((set) => set.step === "seal");
   if (retiring !== undefined) {
-    return { status: "False", reason: "Retiring", message: `${nameOf(taker)} serves; ${nameOf(retiring)} is being scaled to zero` };
+    return {
+      status: "False",
+      reason: "Retiring",
+      message: `${nameOf(taker)} serves; ${nameOf(retiring)} is being scaled to zero`,
+    };
   }
   return { status: "False", reason: "Complete", message: `${nameOf(taker)} with image ${taker.image} serves` };
 }

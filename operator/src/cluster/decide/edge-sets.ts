@@ -87,7 +87,12 @@ export function planEdge(facts: ClusterFacts): EdgePlan {
   return { actions, removals, budgets, leaving, isRolling: others.some((set) => set.replicas > 0) };
 }
 
-function bodyOf({ revision, image, rendererVersion, template }: Pick<EdgeSetFacts, "revision" | "image" | "rendererVersion" | "template">) {
+function bodyOf({
+  revision,
+  image,
+  rendererVersion,
+  template,
+}: Pick<EdgeSetFacts, "revision" | "image" | "rendererVersion" | "template">) {
   return { revision, image, rendererVersion, template };
 }
 

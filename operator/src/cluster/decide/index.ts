@@ -249,7 +249,9 @@ function freezeEvents(facts: ClusterFacts, isHeld: boolean): EventValue[] {
   const was = facts.cluster.status?.conditions?.find((condition) => condition.type === "Progressing")?.reason;
   const wasFrozen = was === "DependencyFreeze";
   if (isHeld && !wasFrozen && dependenciesOf(facts).state === "down") {
-    return [{ reason: "MovesFrozen", message: "the store does not answer to a majority of the pods: no connection moves" }];
+    return [
+      { reason: "MovesFrozen", message: "the store does not answer to a majority of the pods: no connection moves" },
+    ];
   }
   if (wasFrozen && dependenciesOf(facts).state === "ok") {
     return [{ reason: "MovesResumed", message: "the store answers again: moves go on" }];

@@ -42,7 +42,9 @@ function podDonors(facts: ClusterFacts, sets: readonly PlannedSet[], taker: Plan
     const set = sets.find((candidate) => candidate.revision === pod.revision);
     const intent = intentOf(pod, set, taker);
     if (intent === undefined) return [];
-    return [{ key: pod.key, intent, connections: state.connections, moving: state.moving }];
+    // Stable is the way back: it is emptied last.
+    const turn = set?.role === "stable" ? 1 : 0;
+    return [{ key: pod.key, intent, connections: state.connections, moving: state.moving, turn }];
   });
 }
 

@@ -92,7 +92,10 @@ function chooseLeaver(
   const staying = ordered.slice(attached.length - wanted);
   const capacity = staying.reduce((sum, pod) => sum + pod.capacity, 0) * FILL_LIMIT;
   if (total > capacity) {
-    return { kind: "held", why: `${total} connections need more than ${wanted} pods (room for ${Math.floor(capacity)})` };
+    return {
+      kind: "held",
+      why: `${total} connections need more than ${wanted} pods (room for ${Math.floor(capacity)})`,
+    };
   }
   const first = ordered[0];
   if (first === undefined) return { kind: "held", why: "there is no pod" };

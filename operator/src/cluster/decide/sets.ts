@@ -53,7 +53,10 @@ export function attachedPods(pods: readonly ServerPodFacts[], set: { readonly re
   );
 }
 
-export function nextAttempt(set: { readonly revision: string; readonly attempt: string } | undefined, revision: string): string {
+export function nextAttempt(
+  set: { readonly revision: string; readonly attempt: string } | undefined,
+  revision: string,
+): string {
   const last = Number(set?.attempt.split("/")[1] ?? 0);
   return `${revision}/${Number.isInteger(last) ? last + 1 : 1}`;
 }

@@ -35,7 +35,10 @@ export function removableCount(attached: readonly ServerPodFacts[]): number {
 }
 
 /** Lowest value that spec.replicas may be given now. */
-export function lowestReplicas(set: Pick<SetFacts, "replicas" | "countedPods">, attached: readonly ServerPodFacts[]): number {
+export function lowestReplicas(
+  set: Pick<SetFacts, "replicas" | "countedPods">,
+  attached: readonly ServerPodFacts[],
+): number {
   // Pods that its controller has made and we have not seen might be ready by now: wait for the cache.
   if (set.countedPods !== attached.length) return set.replicas;
   return Math.min(set.replicas, attached.length - removableCount(attached));

@@ -1,0 +1,167 @@
+// Stories of a small fleet, told second by second. The files in testdata/ are what happened; every story is told again in
+// shuffled order and must come to the same end. Write them anew with WSC_WRITE_GOLDEN=1.
+import { describe, expect, it } from "vitest";
+import { connectionsOf } from "./facts.ts";
+import { goldenOf, textOf } from "./testing/story.ts";
+import { type Spec, World } from "./testing/world.ts";
+
+const server = (image: string) => ({ image });
+const SPEC: Spec = {
+  replicas: 3,
+  server: server("chat:1"),
+  redis: { url: "redis://store:6379" },
+  rollout: { retainSeconds: 5, progressDeadlineSeconds: 60 },
+  moves: { maxPerSecond: 25 },
+};
+
+type Story = (world: World) => void;
+
+function begin(world: World): void {
+  world.say("apply: 3 pods of chat:1");
+  world.run(10);
+  world.say("100 clients connect");
+  world.fleet.arrive(100);
+  world.run(2);
+}
+
+const isAt = (world: World, image: string) => () =>
+  world.facts().sets.length > 0 &&
+  world.facts().sets.every((set) => (set.image === image ? set.role === "stable" : set.step === "history"));
+
+/** So many connections are still to move. */
+const rolloutPart = (world: World, from: number, to: number) => () => {
+  const { sets, pods } = world.facts();
+  const candidate = sets.find((set) => set.role === "candidate" && set.step === "move");
+  const left = pods
+    .filter((pod) => pod.revision !== candidate?.revision)
+    .reduce((sum, pod) => sum + (connectionsOf(pod) ?? 0), 0);
+  return candidate !== undefined && left >= from && left <= to;
+};
+
+const STORIES: Record<string, Story> = {
+  "blue-green"(world) {
+    begin(world);
+    world.arrivalsPerSecond = 1;
+    world.say("the image becomes chat:2; a client arrives every second");
+    world.setSpec({ server: server("chat:2") });
+    expect(world.run(60, isAt(world, "chat:2"))).toBe(true);
+    world.arrivalsPerSecond = 0;
+    world.run(3);
+  },
+  "bad-image"(world) {
+    begin(world);
+    world.say("the image becomes chat:bad, which nobody can pull");
+    world.setSpec({ server: server("chat:bad") });
+    world.run(70);
+    world.say("the image is corrected to chat:2");
+    world.setSpec({ server: server("chat:2") });
+    expect(world.run(60, isAt(world, "chat:2"))).toBe(true);
+  },
+  "operator-restart"(world) {
+    begin(world);
+    world.say("the image becomes chat:2");
+    world.setSpec({ server: server("chat:2") });
+    expect(world.run(60, rolloutPart(world, 20, 80))).toBe(true);
+    world.say("the operator is killed; the status is wiped");
+    world.operatorIsUp = false;
+    world.wipeStatus();
+    world.run(5);
+    world.say("the operator is back");
+    world.restartOperator();
+    world.operatorIsUp = true;
+    expect(world.run(60, isAt(world, "chat:2"))).toBe(true);
+  },
+  "store-away"(world) {
+    begin(world);
+    world.say("the image becomes chat:2");
+    world.setSpec({ server: server("chat:2") });
+    expect(world.run(60, rolloutPart(world, 20, 80))).toBe(true);
+    world.say("the store goes away");
+    world.fleet.storeIsUp = false;
+    world.run(70);
+    world.say("the store is back");
+    world.fleet.storeIsUp = true;
+    expect(world.run(60, isAt(world, "chat:2"))).toBe(true);
+  },
+  "abort-after-switch"(world) {
+    begin(world);
+    world.say("the image becomes chat:2");
+    world.setSpec({ server: server("chat:2") });
+    expect(world.run(60, rolloutPart(world, 40, 80))).toBe(true);
+    const attempt = world.status.rollout?.attempt ?? "";
+    world.say(`abort ${attempt}`);
+    world.setSpec({ rollout: { retainSeconds: 5, progressDeadlineSeconds: 60, abortedAttempt: attempt } });
+    expect(
+      world.run(60, () => world.facts().sets.every((set) => set.image === "chat:1" || set.step === "history")),
+    ).toBe(true);
+    world.run(5);
+    world.say("something else is wanted, and then chat:2 again: the revision is not poisoned");
+    world.setSpec({ server: server("chat:1") });
+    world.run(2);
+    world.setSpec({ server: server("chat:2") });
+    expect(world.run(60, isAt(world, "chat:2"))).toBe(true);
+  },
+  "scale-down"(world) {
+    begin(world);
+    world.say("replicas: 1");
+    world.setSpec({ replicas: 1 });
+    expect(world.run(60, () => world.facts().pods.length === 1)).toBe(true);
+    world.run(3);
+    world.say("replicas: 2");
+    world.setSpec({ replicas: 2 });
+    world.run(5);
+  },
+  "three-revisions"(world) {
+    begin(world);
+    world.say("the image becomes chat:2");
+    world.setSpec({ server: server("chat:2") });
+    expect(world.run(60, rolloutPart(world, 40, 80))).toBe(true);
+    world.say("the image becomes chat:3 in mid-move");
+    world.setSpec({ server: server("chat:3") });
+    expect(world.run(90, isAt(world, "chat:3"))).toBe(true);
+  },
+};
+
+function tell(name: string, seed: number, prepare?: (world: World) => void): World {
+  const world = new World(SPEC, seed);
+  prepare?.(world);
+  STORIES[name]?.(world);
+  world.run(10);
+  return world;
+}
+
+/** What must be the same however a story went. */
+function endOf(world: World): unknown {
+  const facts = world.facts();
+  return {
+    connections: world.fleet.connections,
+    pods: facts.pods
+      .filter((pod) => !pod.deleting)
+      .map((pod) => ({ revision: pod.revision, ready: pod.ready, traffic: pod.traffic })),
+    sets: facts.sets.map(({ image, role, step, replicas, traffic }) => ({ image, role, step, replicas, traffic })),
+    takesNew: facts.instructions?.takesNew,
+    budgets: facts.budgets.map(({ name }) => name).toSorted(),
+    ready: world.status.conditions?.map(({ type, status, reason }) => `${type}=${status} ${reason}`),
+  };
+}
+
+describe.each(Object.keys(STORIES))("story %s", (name) => {
+  it("goes as it is written", () => {
+    const world = tell(name, 0);
+    expect(world.faults).toEqual([]);
+    expect(textOf(world.log)).toBe(goldenOf(name, world.log));
+  });
+
+  it.each([7, 1234])("comes to the same end in another order (seed %i)", (seed) => {
+    const world = tell(name, seed);
+    expect(world.faults).toEqual([]);
+    expect(endOf(world)).toEqual(endOf(tell(name, 0)));
+  });
+
+  it("writes nothing once it is over", () => {
+    const world = tell(name, 0);
+    const before = world.writes;
+    world.run(120);
+    expect(world.writes).toBe(before);
+  });
+});

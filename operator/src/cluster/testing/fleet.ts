@@ -1,0 +1,203 @@
+// The processes of the small world: server pods that hold counted clients, and edge pods that lead arrivals to them.
+// Test code only. Clients are numbers here; who they are and what they receive is tested against real servers.
+import { LABELS } from "@wscluster/crds";
+import {
+  type EdgeInstructions,
+  type EdgeState,
+  type Grant,
+  type ModeRequest,
+  NO_RECEIPTS,
+  podKey,
+  type PodMode,
+  type PodState,
+  type Receipts,
+} from "@wscluster/protocol";
+
+export type ServerProcess = {
+  readonly uid: string;
+  readonly key: string;
+  mode: PodMode;
+  sealed: boolean;
+  connections: number;
+  unnamed: number;
+  named: number;
+  epoch: number;
+  seq: number;
+  /** Clients that were asked and come to their targets in the next second. */
+  onTheWay: { target: string; count: number; intent: string }[];
+};
+
+export class Fleet {
+  readonly servers = new Map<string, ServerProcess>();
+  readonly edges = new Map<
+    string,
+    { generation: number; takesNew: readonly string[]; known: Set<string>; usable: string[] }
+  >();
+  readonly receipts = new Map<string, Receipts>();
+  storeIsUp = true;
+  capacity = 1_000;
+  /** Clients that lost their socket because a pod went away. */
+  cut = 0;
+  /** Grants that named a pod which some edge did not know. */
+  unknownTargets = 0;
+  readonly granted: { atMs: number; count: number }[] = [];
+
+  startServer(uid: string, labels: Readonly<Record<string, string>>): void {
+    const traffic = labels[LABELS.traffic];
+    const mode: PodMode = traffic === "active" || traffic === "preview" ? traffic : "none";
+    const key = podKey(uid);
+    this.servers.set(uid, {
+      uid,
+      key,
+      mode,
+      sealed: false,
+      connections: 0,
+      unnamed: 0,
+      named: 0,
+      epoch: 0,
+      seq: 0,
+      onTheWay: [],
+    });
+  }
+
+  stop(uid: string): void {
+    const server = this.servers.get(uid);
+    this.cut += server?.connections ?? 0;
+    this.servers.delete(uid);
+    this.edges.delete(uid);
+  }
+
+  isReady(uid: string): boolean {
+    const server = this.servers.get(uid);
+    return server !== undefined && !(server.sealed && server.connections === 0);
+  }
+
+  stateOf(uid: string): PodState | undefined {
+    const server = this.servers.get(uid);
+    if (server === undefined) return undefined;
+    const moving = server.onTheWay.reduce((sum, move) => sum + move.count, 0);
+    return {
+      contract: 1,
+      podKey: server.key,
+      bootNonce: `boot-${uid}`,
+      mode: server.mode,
+      sealed: server.sealed,
+      terminating: false,
+      epoch: server.epoch,
+      seq: server.seq,
+      refusedWrites: 0,
+      connections: server.connections,
+      sessions: { migrate: server.connections, resume: 0, plain: 0 },
+      preparing: 0,
+      capacity: this.capacity,
+      arrivals: { named: server.named, unnamed: server.unnamed },
+      load: { cpu: 0, rssBytes: 0, eventLoopLagMs: 0, messagesInPerSecond: 0, messagesOutPerSecond: 0 },
+      pressure: 0,
+      broker: { ok: this.storeIsUp, lastOkAgoMs: 0 },
+      moving,
+      receipts: Object.fromEntries(this.receipts),
+      configGeneration: 1,
+      speaks: { session: 1, ticket: 1, protocol: 1 },
+    };
+  }
+
+  edgeStateOf(uid: string): EdgeState | undefined {
+    const edge = this.edges.get(uid);
+    if (edge === undefined) return undefined;
+    const servers = [...edge.known].map((key) => {
+      const state = edge.usable.includes(key) ? ("ready" as const) : ("drain" as const);
+      return [key, { state, address: "10.0.0.1:8080", sessions: 0 }] as const;
+    });
+    return {
+      edge: podKey(uid),
+      generation: edge.generation,
+      servers: Object.fromEntries(servers),
+      connections: 0,
+      sourceAgeMs: 0,
+    };
+  }
+
+  setMode(uid: string, request: ModeRequest, epoch: number): boolean {
+    const server = this.servers.get(uid);
+    if (server === undefined || epoch < server.epoch) return false;
+    server.epoch = epoch;
+    server.seq++;
+    server.mode = request.mode;
+    server.sealed = request.sealed;
+    return true;
+  }
+
+  grant(key: string, grant: Omit<Grant, "epoch" | "seq">, epoch: number, atMs: number): boolean {
+    const server = [...this.servers.values()].find((one) => one.key === key);
+    if (server === undefined || epoch < server.epoch) return false;
+    server.epoch = epoch;
+    server.seq++;
+    this.granted.push({ atMs, count: grant.count });
+    if (!this.storeIsUp) return true;
+    for (const { pod, count } of grant.targets) {
+      for (const edge of this.edges.values()) if (!edge.known.has(pod)) this.unknownTargets++;
+      const busy = server.onTheWay.reduce((sum, move) => sum + move.count, 0);
+      const amount = Math.min(count, server.connections - busy);
+      if (amount > 0) server.onTheWay.push({ target: pod, count: amount, intent: grant.intent });
+    }
+    return true;
+  }
+
+  /** One second: those who were asked arrive. */
+  completeMoves(): void {
+    if (!this.storeIsUp) return;
+    for (const source of this.servers.values()) {
+      for (const { target, count, intent } of source.onTheWay.splice(0)) {
+        const to = [...this.servers.values()].find((server) => server.key === target);
+        const before = this.receipts.get(intent) ?? NO_RECEIPTS;
+        if (to === undefined) continue;
+        source.connections -= count;
+        to.connections += count;
+        to.named += count;
+        this.receipts.set(intent, { ...before, offered: before.offered + count, moved: before.moved + count });
+      }
+    }
+  }
+
+  /** What an agent does with the instructions and the pods that it sees. */
+  syncEdge(
+    uid: string,
+    instructions: EdgeInstructions | undefined,
+    pods: readonly { key: string; revision: string; ready: boolean; traffic: string; set: string }[],
+  ): void {
+    const before = this.edges.get(uid);
+    const takesNew =
+      instructions === undefined || instructions.takesNew.length === 0
+        ? (before?.takesNew ?? [])
+        : instructions.takesNew;
+    this.edges.set(uid, {
+      generation: instructions?.generation ?? before?.generation ?? 0,
+      takesNew,
+      known: new Set(pods.map((pod) => pod.key)),
+      usable: pods
+        .filter(
+          (pod) => takesNew.includes(pod.revision) && pod.ready && pod.traffic === "active" && pod.set === "attached",
+        )
+        .map((pod) => pod.key),
+    });
+  }
+
+  /** Unnamed arrivals through the first edge. Returns how many found no pod. */
+  arrive(count: number): number {
+    const edge = [...this.edges.values()][0];
+    const open = [...this.servers.values()].filter(
+      (server) => edge?.usable.includes(server.key) === true && server.mode === "active",
+    );
+    if (open.length === 0) return count;
+    for (let client = 0; client < count; client++) {
+      const least = open.reduce((best, server) => (server.connections < best.connections ? server : best));
+      least.connections++;
+      least.unnamed++;
+    }
+    return 0;
+  }
+
+  get connections(): number {
+    return [...this.servers.values()].reduce((sum, server) => sum + server.connections, 0);
+  }
+}

@@ -1,0 +1,132 @@
+// The ReplicaSet controller and the kubelet of the small world, with the real order of deletion. Test code only.
+import { LABELS } from "@wscluster/crds";
+import type { Fleet } from "./fleet.ts";
+import type { ObjectTable, Stored } from "./objects.ts";
+import { shuffled } from "./random.ts";
+
+export type PodView = {
+  readonly object: Stored;
+  readonly name: string;
+  readonly uid: string;
+  readonly labels: Record<string, string>;
+  readonly owner: string | undefined;
+  readonly node: string | undefined;
+  readonly phase: string;
+  readonly ready: boolean;
+};
+
+export function podViews(table: ObjectTable): PodView[] {
+  return table.list("Pod").map((object) => {
+    const spec = record(object["spec"]);
+    const status = record(object["status"]);
+    const owner = object.metadata.ownerReferences?.find((reference) => reference.controller === true);
+    return {
+      object,
+      name: object.metadata.name,
+      uid: object.metadata.uid,
+      labels: object.metadata.labels ?? {},
+      owner: owner?.uid,
+      node: typeof spec["nodeName"] === "string" ? spec["nodeName"] : undefined,
+      phase: String(status["phase"] ?? "Pending"),
+      ready: status["isReady"] === true,
+    };
+  });
+}
+
+/** One round of the ReplicaSet controller: makes and deletes pods, then counts them. */
+export function runReplicaSets(table: ObjectTable, fleet: Fleet, random: () => number, nowMs: number): void {
+  for (const set of table.list("ReplicaSet")) {
+    const spec = record(set["spec"]);
+    const wanted = Number(spec["replicas"] ?? 0);
+    const template = record(spec["template"]);
+    const labels = textRecord(record(template["metadata"])["labels"]);
+    const mine = podViews(table).filter((pod) => pod.owner === set.metadata.uid);
+    for (let count = mine.length; count < wanted; count++) {
+      table.put({
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: {
+          name: `${set.metadata.name}-${table.nextSerial()}`,
+          namespace: "apps",
+          labels: { ...labels },
+          ownerReferences: [
+            {
+              apiVersion: "apps/v1",
+              kind: "ReplicaSet",
+              name: set.metadata.name,
+              uid: set.metadata.uid,
+              controller: true,
+            },
+          ],
+        },
+        spec: { containers: record(template["spec"])["containers"] },
+        status: { phase: "Pending" },
+        bornMs: nowMs,
+      });
+    }
+    const victims = shuffled(mine, random)
+      .toSorted((a, b) => rankOf(a) - rankOf(b))
+      .slice(0, Math.max(0, mine.length - wanted));
+    for (const victim of victims) {
+      fleet.stop(victim.uid);
+      table.remove("Pod", victim.name);
+    }
+    const count = podViews(table).filter((pod) => pod.owner === set.metadata.uid).length;
+    // A status write does not change the generation; it changes the version, as in a real cluster.
+    const status = { replicas: count, observedGeneration: set.metadata.generation };
+    if (JSON.stringify(set["status"]) !== JSON.stringify(status)) table.put({ ...set, status });
+  }
+}
+
+function rankOf(pod: PodView): number {
+  return (pod.node === undefined ? 0 : 100) + (pod.phase === "Pending" ? 0 : 20) + (pod.ready ? 1 : 0);
+}
+
+/** Scheduler and kubelet: a second to be bound, a second to start, a second to be ready. Images named `bad` never come. */
+export function runKubelet(table: ObjectTable, fleet: Fleet, nowMs: number): void {
+  for (const pod of podViews(table)) {
+    const component = pod.labels[LABELS.component];
+    const container = component === "edge" ? "haproxy" : "server";
+    if (pod.node === undefined) {
+      table.put({ ...pod.object, spec: { ...record(pod.object["spec"]), nodeName: "node-1" } });
+      continue;
+    }
+    if (pod.phase === "Pending") {
+      if (isBad(pod.object)) {
+        const waiting = { name: container, state: { waiting: { reason: "ErrImagePull" } } };
+        const status = { phase: "Pending", podIP: "10.0.0.9", containerStatuses: [waiting] };
+        if (JSON.stringify(pod.object["status"]) !== JSON.stringify(status)) table.put({ ...pod.object, status });
+        continue;
+      }
+      if (component === "server") fleet.startServer(pod.uid, pod.labels);
+      table.put({ ...pod.object, status: statusOf(container, false, nowMs) });
+      continue;
+    }
+    const ready = component === "edge" ? true : fleet.isReady(pod.uid);
+    if (ready !== pod.ready) table.put({ ...pod.object, status: statusOf(container, ready, nowMs) });
+  }
+}
+
+function statusOf(container: string, ready: boolean, nowMs: number) {
+  return {
+    phase: "Running",
+    podIP: "10.0.0.1",
+    isReady: ready,
+    conditions: [
+      { type: "Ready", status: ready ? "True" : "False", lastTransitionTime: new Date(nowMs).toISOString() },
+    ],
+    containerStatuses: [{ name: container, state: { running: {} } }],
+  };
+}
+
+function isBad(pod: Stored): boolean {
+  return JSON.stringify(record(pod["spec"])["containers"]).includes("bad");
+}
+
+export function record(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}
+
+export function textRecord(value: unknown): Record<string, string> {
+  return Object.fromEntries(Object.entries(record(value)).map(([name, text]) => [name, String(text)]));
+}

@@ -1,0 +1,344 @@
+// A small world in which stories are told second by second: API objects, ReplicaSets, pods, edges, counted clients and the
+// operator's real observe -> decide. Test code only. It judges too: what must never happen is written down as a fault.
+import { ANNOTATIONS, API_VERSION, childNames, KIND, LABELS, type WebSocketClusterStatus } from "@wscluster/crds";
+import { podKey } from "@wscluster/protocol";
+import { type ArrivalRecord, nextArrivals } from "../../contract/arrivals.ts";
+import { decide } from "../decide/index.ts";
+import { attachedPods } from "../decide/sets.ts";
+import { lawViolation } from "../decide/victims.ts";
+import type { ClusterFacts } from "../facts.ts";
+import { ClusterMemory } from "../memory.ts";
+import { observe, type Sources } from "../observe.ts";
+import type { Action, Plan } from "../plan.ts";
+import { judgeStatus } from "../status-writer.ts";
+import { Fleet } from "./fleet.ts";
+import { ObjectTable, type Stored } from "./objects.ts";
+import { seededRandom, shuffled } from "./random.ts";
+import { podViews, record, runKubelet, runReplicaSets } from "./workloads.ts";
+
+export const START_MS = Date.parse("2030-01-01T00:00:00.000Z");
+const NAME = "chat";
+
+export type Spec = Record<string, unknown>;
+
+export class World {
+  readonly table = new ObjectTable();
+  readonly fleet = new Fleet();
+  readonly log: string[] = [];
+  /** What must never happen and did. */
+  readonly faults: string[] = [];
+  nowMs = START_MS;
+  writes = 0;
+  /** Actions that were sent, without status writes. */
+  actions = 0;
+  operatorIsUp = true;
+  arrivalsPerSecond = 0;
+  /** Stops the operator after so many sent actions, once. */
+  crashAfter: number | undefined;
+  readonly #random: () => number;
+  #memory: ClusterMemory;
+  #arrivals = new Map<string, ArrivalRecord>();
+  #epoch = 1;
+  #told = "";
+  #lastStatusMs: number | undefined;
+  #detached = new Set<string>();
+
+  /** @param seed 0 tells everything in order; any other number shuffles what has no order. */
+  constructor(spec: Spec, seed = 0) {
+    this.#random = seed === 0 ? () => 0.999_999 : seededRandom(seed);
+    this.#memory = new ClusterMemory(this.nowMs);
+    this.table.put({
+      apiVersion: API_VERSION,
+      kind: KIND,
+      metadata: { name: NAME, namespace: "apps", uid: "aaaaaaaa-0000-4000-8000-000000000000" },
+      spec,
+    });
+    this.cluster.metadata.generation = 1;
+  }
+
+  get cluster(): Stored {
+    const cluster = this.table.get(KIND, NAME);
+    if (cluster === undefined) throw new Error("the story lost its cluster");
+    return cluster;
+  }
+
+  get status(): WebSocketClusterStatus {
+    return record(this.cluster["status"]);
+  }
+
+  setSpec(change: Spec): void {
+    const spec = { ...record(this.cluster["spec"]), ...change };
+    const generation = (this.cluster.metadata.generation ?? 1) + 1;
+    this.table.put({ ...this.cluster, spec });
+    this.cluster.metadata.generation = generation;
+  }
+
+  wipeStatus(): void {
+    const { status: _gone, ...rest } = this.cluster;
+    this.table.put({ ...rest });
+  }
+
+  restartOperator(): void {
+    this.#memory = new ClusterMemory(this.nowMs);
+    this.#arrivals = new Map();
+    this.#lastStatusMs = undefined;
+    this.#epoch++;
+  }
+
+  /** Lets seconds pass; `until` ends it early. Returns whether `until` came true. */
+  run(seconds: number, until?: () => boolean): boolean {
+    for (let second = 0; second < seconds; second++) {
+      this.#tick();
+      if (until?.() === true) return true;
+    }
+    return until === undefined;
+  }
+
+  say(line: string): void {
+    this.log.push(`${this.#stamp()} ${line}`);
+  }
+
+  #stamp(): string {
+    return `+${String((this.nowMs - START_MS) / 1000).padStart(3, " ")}s`;
+  }
+
+  #tick(): void {
+    this.nowMs += 1_000;
+    this.fleet.completeMoves();
+    runKubelet(this.table, this.fleet, this.nowMs);
+    runReplicaSets(this.table, this.fleet, this.#random, this.nowMs);
+    this.#syncEdges();
+    if (this.arrivalsPerSecond > 0) this.fleet.arrive(this.arrivalsPerSecond);
+    for (const server of this.fleet.servers.values()) {
+      const state = this.fleet.stateOf(server.uid);
+      if (state !== undefined)
+        this.#arrivals.set(server.uid, nextArrivals(this.#arrivals.get(server.uid), state, this.nowMs));
+    }
+    if (this.operatorIsUp) this.#pass();
+    this.#tellSets();
+    this.#judge();
+  }
+
+  #syncEdges(): void {
+    const text = record(this.table.get("ConfigMap", childNames(NAME).edgeInstructions)?.["data"])["state.json"];
+    const instructions = typeof text === "string" ? JSON.parse(text) : undefined;
+    const pods = podViews(this.table);
+    const servers = pods
+      .filter((pod) => pod.labels[LABELS.component] === "server" && pod.phase !== "Pending")
+      .map((pod) => ({
+        key: podKey(pod.uid),
+        revision: pod.labels[LABELS.revision] ?? "",
+        ready: pod.ready,
+        traffic: pod.labels[LABELS.traffic] ?? "none",
+        set: pod.labels[LABELS.set] ?? "attached",
+      }));
+    for (const pod of pods) {
+      if (pod.labels[LABELS.component] === "edge" && pod.phase === "Running") {
+        this.fleet.syncEdge(pod.uid, instructions, servers);
+      }
+    }
+  }
+
+  facts(): ClusterFacts {
+    const observed = observe(this.#sources());
+    if (observed.kind !== "valid") throw new Error(observed.message);
+    return observed.facts;
+  }
+
+  #sources(): Sources {
+    const { table, fleet, nowMs } = this;
+    const known = <T>(value: T | undefined) =>
+      value === undefined
+        ? ({ kind: "unknown", why: "nobody answers" } as const)
+        : ({ kind: "known", value, ageMs: 0 } as const);
+    const list = (kind: string) => shuffled(table.list(kind), this.#random);
+    return {
+      nowMs,
+      cluster: this.cluster,
+      replicaSets: list("ReplicaSet"),
+      pods: list("Pod"),
+      configMaps: list("ConfigMap"),
+      budgets: list("PodDisruptionBudget"),
+      keysExist: table.get("Secret", childNames(NAME).keys) !== undefined,
+      podState: (uid) => known(fleet.stateOf(uid)),
+      edgeState: (uid) => known(fleet.edgeStateOf(uid)),
+      arrivals: (uid) => {
+        const arrival = this.#arrivals.get(uid);
+        return arrival === undefined ? undefined : { steadyFromMs: arrival.fromMs, steadyToMs: arrival.toMs };
+      },
+      memory: this.#memory.facts(nowMs, this.#maxPerSecond()),
+      defaults: { agentImage: "operator:1", edgeImage: "haproxy:1" },
+    };
+  }
+
+  #maxPerSecond(): number | undefined {
+    const rate = record(record(this.cluster["spec"])["moves"])["maxPerSecond"];
+    return typeof rate === "number" ? rate : undefined;
+  }
+
+  #pass(): void {
+    const facts = this.facts();
+    const plan = decide(facts);
+    this.#memory.observe(plan, this.nowMs);
+    this.#detached = new Set();
+    for (const action of plan.actions) {
+      const sent = this.#do(action, facts);
+      if (!sent) continue;
+      this.writes++;
+      this.actions++;
+      if (this.crashAfter !== undefined && --this.crashAfter <= 0) {
+        this.crashAfter = undefined;
+        this.say("the operator dies between two actions");
+        this.restartOperator();
+        return;
+      }
+    }
+    this.#writeStatus(plan, facts);
+    for (const event of plan.events) this.say(`event ${event.reason}: ${event.message}`);
+  }
+
+  #writeStatus(plan: Plan, facts: ClusterFacts): void {
+    const verdict = judgeStatus(plan.status, facts.cluster.status, this.#lastStatusMs, this.nowMs);
+    if (verdict.kind !== "write") return;
+    const before = condition(facts.cluster.status);
+    this.table.put({ ...this.cluster, status: plan.status });
+    this.#lastStatusMs = this.nowMs;
+    this.writes++;
+    const after = condition(plan.status);
+    if (before !== after) this.say(`status ${after}`);
+  }
+
+  /** Does one action as the API server and the pods would. Returns whether anything had to be sent. */
+  #do(action: Action, facts: ClusterFacts): boolean {
+    switch (action.kind) {
+      case "apply": {
+        const { manifest } = action;
+        const set = facts.sets.find((one) => one.name === manifest.metadata.name);
+        if (manifest.kind === "ReplicaSet" && set !== undefined) {
+          const replicas = Number(record(manifest["spec"])["replicas"]);
+          const broken = lawViolation(set, attachedPods(facts.pods, set), replicas, this.#detached);
+          if (broken !== undefined) this.faults.push(`law: ${broken}`);
+        }
+        return this.table.apply(manifest, this.nowMs).sent;
+      }
+      case "createKeys":
+        this.table.put({ apiVersion: "v1", kind: "Secret", metadata: { name: action.name, namespace: "apps" } });
+        return true;
+      case "patchPod":
+        return this.#patchPod(action);
+      case "delete":
+        return this.#delete(action);
+      case "mode":
+        if (!this.fleet.setMode(action.pod, action.request, this.#epoch)) this.faults.push("a mode write was refused");
+        return true;
+      case "grants":
+        for (const grant of action.grants) {
+          if (!this.#memory.spend(grant, this.nowMs, this.#maxPerSecond())) continue;
+          if (!this.fleet.grant(grant.source, grant, this.#epoch, this.nowMs)) this.faults.push("a grant was refused");
+        }
+        return true;
+    }
+  }
+
+  #patchPod(action: Extract<Action, { kind: "patchPod" }>): boolean {
+    const pod = this.table.get("Pod", action.pod);
+    if (pod === undefined) return false;
+    const labels = { ...pod.metadata.labels };
+    let owners = pod.metadata.ownerReferences;
+    for (const operation of action.operations) {
+      if (operation.op === "test") {
+        const live = operation.path === "/metadata/uid" ? pod.metadata.uid : pod.metadata.resourceVersion;
+        if (live !== operation.value) return false;
+      } else if (operation.path === "/metadata/ownerReferences" && operation.op === "replace") {
+        owners = parseOwners(operation.value);
+        this.#detached.add(pod.metadata.uid);
+      } else if (operation.op === "replace" || operation.op === "add") {
+        labels[operation.path.replace("/metadata/labels/", "").replace("~1", "/")] = String(operation.value);
+      }
+    }
+    this.table.put({
+      ...pod,
+      metadata: { ...pod.metadata, labels, ...(owners === undefined ? {} : { ownerReferences: owners }) },
+    });
+    return true;
+  }
+
+  #delete(action: Extract<Action, { kind: "delete" }>): boolean {
+    const kind = {
+      pods: "Pod",
+      replicaSets: "ReplicaSet",
+      podDisruptionBudgets: "PodDisruptionBudget",
+      configMaps: "ConfigMap",
+    }[action.resource];
+    const live = this.table.get(kind, action.name);
+    if (live?.metadata.uid !== action.uid) return false;
+    if (kind === "Pod") this.fleet.stop(action.uid);
+    this.table.remove(kind, action.name);
+    return true;
+  }
+
+  #tellSets(): void {
+    const pods = podViews(this.table);
+    const lines = this.table
+      .list("ReplicaSet")
+      .filter((set) => set.metadata.labels?.[LABELS.component] === "server")
+      .map((set) => {
+        const annotations = set.metadata.annotations ?? {};
+        const revision = set.metadata.labels?.[LABELS.revision];
+        const mine = pods.filter((pod) => pod.labels[LABELS.revision] === revision);
+        const held = mine.reduce((sum, pod) => sum + (this.fleet.servers.get(pod.uid)?.connections ?? 0), 0);
+        const draining = mine.filter((pod) => pod.labels[LABELS.set] === "draining").length;
+        const traffic = [...new Set(mine.map((pod) => pod.labels[LABELS.traffic]))].toSorted().join("+");
+        const marks = `${annotations[ANNOTATIONS.role]}/${annotations[ANNOTATIONS.step]}`;
+        const ready = mine.filter((pod) => pod.ready).length;
+        const gone = draining === 0 ? "" : ` draining=${draining}`;
+        return `${annotations[ANNOTATIONS.color]} ${annotations[ANNOTATIONS.image]} ${marks} pods=${ready}/${mine.length} traffic=${traffic || "-"} connections=${held}${gone}`;
+      })
+      .toSorted();
+    const told = lines.join(" | ");
+    if (told === this.#told) return;
+    this.#told = told;
+    this.say(told);
+  }
+
+  #judge(): void {
+    if (this.fleet.cut > 0) this.#faultOnce(`${this.fleet.cut} clients were cut`);
+    if (this.fleet.unknownTargets > 0) this.#faultOnce("a grant named a pod that an edge did not know");
+    const rate = this.#maxPerSecond() ?? 200;
+    const recent = this.fleet.granted.filter((grant) => this.nowMs - grant.atMs < 1_000);
+    const sum = recent.reduce((all, grant) => all + grant.count, 0);
+    if (sum > rate) this.#faultOnce(`${sum} connections granted in one second, ${rate} allowed`);
+  }
+
+  #faultOnce(fault: string): void {
+    if (!this.faults.includes(fault)) this.faults.push(fault);
+  }
+}
+
+function condition(status: WebSocketClusterStatus | undefined): string {
+  const parts = (status?.conditions ?? [])
+    .filter(({ type }) => type === "Ready" || type === "Progressing" || type === "DependenciesReady")
+    .map(({ type, status: value, reason }) => `${type}=${value}(${reason})`);
+  const progressing = status?.conditions?.find(({ type }) => type === "Progressing");
+  const told = ["MovingConnections", "GivingBack", "ScalingDown"].includes(progressing?.reason ?? "")
+    ? ""
+    : progressing?.message;
+  return `${parts.join(" ")}${told === undefined || told === "" ? "" : `: ${told}`}`;
+}
+
+function parseOwners(
+  value: unknown,
+): { apiVersion: string; kind: string; name: string; uid: string; controller: boolean }[] {
+  return Array.isArray(value)
+    ? value.map((owner: unknown) => {
+        const { apiVersion, kind, name, uid } = record(owner);
+        return {
+          apiVersion: String(apiVersion),
+          kind: String(kind),
+          name: String(name),
+          uid: String(uid),
+          controller: true,
+        };
+      })
+    : [];
+}
