@@ -142,7 +142,11 @@ describe.skipIf(HAPROXY === undefined)("edge agent with HAProxy", () => {
     const blue = await pod(BLUE_1);
     source.set([podFor(blue, "blue")], { generation: 1, takesNew: ["blue"] });
     await acknowledged(1, { [BLUE_1]: "ready" });
-    expect((await dialRefused(haproxy.clientPath, `/ws?pod=${GREEN}&ticket=any`)).status).toBe(421);
+    expect(await dialRefused(haproxy.clientPath, `/ws?pod=${GREEN}&ticket=any`)).toMatchObject({
+      status: 421,
+      body: '{"code":"unknown-pod"}',
+      headers: { connection: "close" },
+    });
     expect((await dialRefused(haproxy.clientPath, "/ws?pod=be_pods/x&ticket=any")).status).toBe(421);
     expect((await dialRefused(haproxy.clientPath, "/ws?pod=&ticket=any")).status).toBe(421);
     expect((await dialRefused(haproxy.clientPath, `/ws?pod=${BLUE_1}`)).status).toBe(403);
@@ -194,8 +198,26 @@ describe.skipIf(HAPROXY === undefined)("edge agent with HAProxy", () => {
     await expect(agent.state()).rejects.toMatchObject({ code: "Unreachable" });
     expect(await agent.isReady()).toBe(false);
     await haproxy.start();
+    // Nobody asks the agent: it saw by itself that the proxy went.
+    await until(async () => {
+      const result = await dial(haproxy.clientPath, "/ws");
+      if ("pod" in result) await result.close();
+      return "pod" in result && result.pod === BLUE_1;
+    }, "clients get in again");
     await acknowledged(4, { [BLUE_1]: "ready" });
-    expect((await open("/ws")).pod).toBe(BLUE_1);
+  });
+
+  it("acknowledges nothing that the proxy has no more, and repairs it", async () => {
+    const blue = await pod(BLUE_1);
+    source.set([podFor(blue, "blue")], { generation: 4, takesNew: ["blue"] });
+    await acknowledged(4, { [BLUE_1]: "ready" });
+    await until(async () => {
+      // Somebody else at the runtime socket. Again when the agent was quicker than the question.
+      await new HaproxyProxy({ path: haproxy.runtimePath }).run({ kind: "set-state", key: BLUE_1, state: "drain" });
+      const { generation, servers } = await agent.state();
+      return generation === 0 && servers[BLUE_1]?.state === "drain";
+    }, "it sees the change");
+    await acknowledged(4, { [BLUE_1]: "ready" });
   });
 
   it("serves from the snapshot when the API server is away at the agent's start", async () => {
@@ -262,6 +284,14 @@ describe.skipIf(HAPROXY === undefined)("edge agent with HAProxy", () => {
     await socket.close();
     expect(await hook).toEqual({ kind: "drained", connections: 0 });
     expect(await signal).toEqual({ kind: "drained", connections: 0 });
+    // Had only the agent been restarted, the next one lets clients in again.
+    await agent.stop();
+    agent = await startAgent(source);
+    await until(async () => {
+      const result = await dial(target, "/ws").catch(() => undefined);
+      if (result !== undefined && "pod" in result) await result.close();
+      return result !== undefined;
+    }, "clients get in again");
     // The agent's own connection must not keep a softly stopped proxy alive.
     await agent.stop();
     process.kill(haproxy.pid, "SIGUSR1");

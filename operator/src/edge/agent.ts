@@ -59,7 +59,6 @@ export class EdgeAgent {
     source.onChange(() => this.#wake(this.#options.debounceMs ?? 20));
     proxy.onLost(() => {
       counters.proxyLosses++;
-      this.#acknowledged = undefined;
       log.warn({}, "the proxy went away; it is programmed again as soon as it is back");
       this.#wake(0);
     });

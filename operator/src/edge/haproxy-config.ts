@@ -94,7 +94,7 @@ function defaultsSection(tunnelSeconds: number): string[] {
     "  log global",
     "  option disable-h2-upgrade",
     "  timeout http-request 10s",
-    "  timeout http-keep-alive 5s",
+    "  timeout http-keep-alive 1s",
     "  timeout connect 3s",
     "  timeout client 30s",
     "  timeout server 30s",
@@ -124,6 +124,8 @@ function answer(code: string, ...more: string[]): string {
   return [
     `content-type application/json string '{"code":"${code}"}'`,
     "hdr cache-control no-store",
+    // A refused client must not keep its place for the keep-alive time.
+    "hdr connection close",
     'hdr access-control-allow-origin "*"',
     ...more,
   ].join(" ");

@@ -69,9 +69,13 @@ describe("parseServerPod", () => {
     expect(parseServerPod(podJson({ metadata }), ports)).toMatchObject({ key: "123456789abc4def", isEligible: false });
   });
 
-  it("does not take a missing condition for readiness", () => {
-    expect(parseServerPod(podJson({ status: { podIP: "10.1.2.3", phase: "Running" } }), ports)?.isReady).toBe(false);
-  });
+  it.each([[[]], [[{ type: "Ready", status: "Unknown" }]], [[{ type: "ContainersReady", status: "True" }]]])(
+    "does not take %j for readiness",
+    (conditions) => {
+      const status = { podIP: "10.1.2.3", phase: "Running", conditions };
+      expect(parseServerPod(podJson({ status }), ports)?.isReady).toBe(false);
+    },
+  );
 });
 
 describe("parseInstructions", () => {
