@@ -1,7 +1,7 @@
 // What a cluster has to offer to the commands, scenarios and the demo, whichever way it is made. Implementations: kind/, local/.
 import type { Progress, StepReport } from "../terminal/progress.ts";
 
-export type ComponentStatus = { readonly name: string; readonly pid?: number; readonly state: "running" | "ended" };
+type ComponentStatus = { readonly name: string; readonly pid?: number; readonly state: "running" | "ended" };
 
 export type NodeStatus = {
   readonly name: string;

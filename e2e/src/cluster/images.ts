@@ -18,11 +18,11 @@ export const IMAGES = {
   redis: { dockerfile: "redis.Dockerfile", base: "redis", bundles: [] },
 } as const satisfies Record<string, ImageSource>;
 
-export type ImageName = keyof typeof IMAGES;
+type ImageName = keyof typeof IMAGES;
 /** An image, or a release of it (`server:v2`): the same content under another name, for a rollout that has something to roll. */
 export type ImageRequest = ImageName | `${ImageName}:${string}`;
 
-export type ParsedRequest = { readonly name: ImageName; readonly release: string };
+type ParsedRequest = { readonly name: ImageName; readonly release: string };
 
 export function parseImageRequest(request: string): ParsedRequest | undefined {
   const [name = "", release = "", ...rest] = request.split(":");

@@ -4,7 +4,7 @@ import type { ClusterDriver } from "./driver.ts";
 import { createKindDriver } from "./kind/driver.ts";
 import { createLocalDriver } from "./local/driver.ts";
 
-export type DriverChoice = { readonly name: "kind" | "local"; readonly reason: string };
+type DriverChoice = { readonly name: "kind" | "local"; readonly reason: string };
 
 /** The choice by facts; `wanted` (WSCLUSTER_DRIVER) overrides it. */
 export function chooseDriver(dockerAnswers: boolean, wanted: string | undefined): DriverChoice {

@@ -50,7 +50,7 @@ export function readRecords(folder: string): ProcessRecord[] {
   });
 }
 
-export type StartOptions = { readonly pids: string; readonly logs: string; readonly env?: Record<string, string> };
+type StartOptions = { readonly pids: string; readonly logs: string; readonly env?: Record<string, string> };
 
 /** Starts a process that outlives this one: a session of its own (no Ctrl-C of ours), output to `logs`/NAME.log. */
 export function startDetached(name: string, argv: readonly string[], options: StartOptions): ProcessRecord {

@@ -1,6 +1,6 @@
 // The programs of a local cluster: which version, which Go module, which package. The one place where a version is raised.
 
-export const KUBERNETES_VERSION = "1.37.2";
+const KUBERNETES_VERSION = "1.37.2";
 // The etcd that Kubernetes' own go.mod names.
 const ETCD_VERSION = "3.7.0";
 

@@ -97,8 +97,3 @@ export function createProgress(
     },
   };
 }
-
-/** Shows nothing: for callers that only want the work done, such as tests. */
-export function silentProgress(): Progress {
-  return createProgress({ write: () => undefined });
-}

@@ -22,7 +22,7 @@ export function stagingVersion(version: string): string {
 }
 
 /** The `godebug` settings of a module: they hold only for a main module, so the build has to repeat them. */
-export function godebugLines(goMod: string): string[] {
+function godebugLines(goMod: string): string[] {
   return [...goMod.matchAll(/^godebug\s+(\w+=\S+)$/gm)].map((match) => `godebug ${match[1]}`);
 }
 

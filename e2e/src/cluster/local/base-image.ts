@@ -15,7 +15,7 @@ const LEFT_OUT = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*",
 /** Settings of the machine's apt without which its mirror cannot be used. */
 const APT_SETTINGS = /^Acquire::(Check-Valid-Until|Check-Date|https?::Proxy|https?::No-Cache|ForceIPv4)\b.*;$/;
 
-export type BaseImage = { readonly reference: string; readonly archive: string };
+type BaseImage = { readonly reference: string; readonly archive: string };
 
 export function baseImage(): BaseImage {
   const key = createHash("sha256")

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { run, tryRun } from "../command.ts";
 import { cacheDirectory } from "../paths.ts";
 
-export type ArchiveBuild = {
+type ArchiveBuild = {
   readonly reference: string;
   readonly dockerfile: string;
   readonly context: string;

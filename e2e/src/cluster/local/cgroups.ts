@@ -19,7 +19,7 @@ const V1_CONTROLLERS = [
 /** What the kubelet asks of a v2 host; others are left as they are. */
 const V2_CONTROLLERS = ["cpuset", "cpu", "io", "memory", "pids", "hugetlb"];
 
-export type CgroupLayout =
+type CgroupLayout =
   | {
       readonly version: 1;
       readonly folders: readonly string[];
@@ -56,7 +56,7 @@ export function cgroupLayout(node: string, entries: readonly string[], controlle
 }
 
 /** Which cgroup version this host runs pods under. */
-export function cgroupVersion(): 1 | 2 {
+function cgroupVersion(): 1 | 2 {
   return existsSync(join(CGROUP_ROOT, "cgroup.controllers")) ? 2 : 1;
 }
 

@@ -80,7 +80,7 @@ export function createLocalDriver(reason: string): ClusterDriver {
         }
         assertOwner(layout);
         try {
-          await create(layout, progress, kubectl.nodes, signal);
+          await create(layout, progress, () => kubectl.nodes(), signal);
         } catch (error) {
           if (signal?.aborted) await takeDownStep(layout, progress);
           throw error;

@@ -5,10 +5,10 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { run } from "../command.ts";
 
-export type Blob = { readonly digest: string; readonly size: number };
+type Blob = { readonly digest: string; readonly size: number };
 
 /** The parts of a docker-archive that matter, from its manifest.json and its listing. */
-export type ArchiveContent = { readonly config: Blob; readonly layers: readonly Blob[] };
+type ArchiveContent = { readonly config: Blob; readonly layers: readonly Blob[] };
 
 /** `listing` is the output of `tar --list --verbose --numeric-owner`. undefined where it is not an archive of one image. */
 export function parseDockerArchive(manifestJson: string, listing: string): ArchiveContent | undefined {
