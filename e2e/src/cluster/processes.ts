@@ -2,6 +2,7 @@
 // A pid alone is not an identity (it is reused), so a file also holds the kernel's start time of the process.
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 
 export type ProcessRecord = { readonly name: string; readonly pid: number; readonly startTicks: number };
@@ -60,7 +61,7 @@ export function startDetached(name: string, argv: readonly string[], options: St
     const child = spawn(program, args, {
       detached: true,
       stdio: ["ignore", log, log],
-      env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root", ...options.env },
+      env: { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: homedir(), ...options.env },
     });
     // An unhandled error event would end this process; the record below is then of a process that never was.
     child.on("error", () => undefined);
