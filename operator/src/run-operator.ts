@@ -105,7 +105,9 @@ export async function runOperator({ config, kubeconfigPath, inCluster }: RunOpti
     [
       {
         name: "admin port",
-        start: async () => void log.info({ port: await admin.start() }, "admin port"),
+        async start() {
+          log.info({ port: await admin.start() }, "admin port");
+        },
         stop: () => admin.stop(),
         stopWithinMs: 2_000,
       },

@@ -2,7 +2,7 @@
 // Not here: how the facts are gathered.
 import type { WebSocketClusterSpec, WebSocketClusterStatus } from "@wscluster/crds";
 import type { EdgeInstructions, EdgeState, PodMode, PodState } from "@wscluster/protocol";
-import type { SentGrant } from "../moves/ledger.ts";
+import type { SentGrant } from "../moves/limits.ts";
 
 /** What a process said of itself over HTTP. Unknown is never zero: nobody may read a number out of it. */
 export type Reading<T> =

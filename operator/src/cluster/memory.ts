@@ -1,5 +1,6 @@
 // What one process remembers of a cluster between passes. Losing it costs time, never safety.
-import { bucketSpecFor, debit, DEFAULT_MAX_PER_SECOND, type MoveLedger, newLedger, tokensAt } from "../moves/ledger.ts";
+import { DEFAULT_MAX_PER_SECOND } from "../moves/limits.ts";
+import { bucketSpecFor, debit, type MoveLedger, newLedger, tokensAt } from "./ledger.ts";
 import type { PlannedGrant } from "../moves/planner.ts";
 import type { MemoryFacts } from "./facts.ts";
 import type { Plan } from "./plan.ts";

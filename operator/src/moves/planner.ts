@@ -1,7 +1,7 @@
 // Who may send how many connections where in the next window. Pure: facts in, grants out. Not here: when a rollout may
 // move (cluster/decide), sending (contract/).
 import { INTENT_KINDS, type GrantTarget, type IntentId, type IntentKind } from "@wscluster/protocol";
-import { GRANT_WINDOW_MS, MOVE_DEADLINE_MS, type SentGrant } from "./ledger.ts";
+import { GRANT_WINDOW_MS, MOVE_DEADLINE_MS, type SentGrant } from "./limits.ts";
 
 /** A pod that connections are to leave. */
 export type Donor = {

@@ -3,10 +3,10 @@ import type { Condition } from "@wscluster/crds";
 import type { ClusterFacts, SetStep } from "../facts.ts";
 import type { ConditionReason, ConditionType } from "../reasons.ts";
 import { timestampOf } from "./children/replica-set.ts";
+import { type Decision, receiptsOf } from "./decision.ts";
 import { hasEdge, liveEdges } from "./edges.ts";
 import { connectionsLeft } from "./moving.ts";
 import { attachedPods, nameOf } from "./sets.ts";
-import { type Decision, receiptsOf } from "./status.ts";
 
 type Verdict = {
   readonly status: "True" | "False" | "Unknown";

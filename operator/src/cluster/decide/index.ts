@@ -2,7 +2,7 @@
 // Order of the actions is part of the decision: marks on the ReplicaSets go out before the acts that they announce.
 import { ANNOTATIONS } from "@wscluster/crds";
 import type { ModeRequest, PodMode } from "@wscluster/protocol";
-import { GRANT_WINDOW_MS } from "../../moves/ledger.ts";
+import { GRANT_WINDOW_MS } from "../../moves/limits.ts";
 import { type MovePlan, planGrants } from "../../moves/planner.ts";
 import { type ClusterFacts, freshValue, type ServerPodFacts } from "../facts.ts";
 import type { Action, EventValue, Plan } from "../plan.ts";

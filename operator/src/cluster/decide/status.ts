@@ -1,29 +1,13 @@
 // The report: status and conditions from facts and decision. Pure; nothing ever reads it back to decide.
-import { LABELS, type Condition, type RolloutStatus, type WebSocketClusterStatus } from "@wscluster/crds";
-import { NO_RECEIPTS, type Receipts } from "@wscluster/protocol";
-import type { MovePlan } from "../../moves/planner.ts";
-import { type ClusterFacts, connectionsOf, freshValue } from "../facts.ts";
+import { LABELS, type RolloutStatus, type WebSocketClusterStatus } from "@wscluster/crds";
+import { type ClusterFacts, connectionsOf } from "../facts.ts";
 import { timestampOf } from "./children/replica-set.ts";
 import { conditionsFor } from "./conditions.ts";
-import type { Dependencies } from "./dependencies.ts";
-import { DEFAULT_EDGE_REPLICAS, type EdgePlan } from "./edge-sets.ts";
+import { type Decision, receiptsOf } from "./decision.ts";
 import { hasEdge } from "./edges.ts";
-import { connectionsLeft, type Movement, totalConnections } from "./moving.ts";
-import type { Rollout, Waiting } from "./rollout.ts";
-import type { Scale } from "./scale.ts";
+import { connectionsLeft, totalConnections } from "./moving.ts";
+import type { Waiting } from "./rollout.ts";
 import { attachedPods, type PlannedSet } from "./sets.ts";
-
-export type Decision = {
-  readonly facts: ClusterFacts;
-  readonly dependencies: Dependencies;
-  readonly rollout: Rollout;
-  readonly taker: PlannedSet | undefined;
-  readonly handedOver: boolean;
-  readonly scale: Scale;
-  readonly movement: Movement;
-  readonly moves: MovePlan;
-  readonly edge: EdgePlan;
-};
 
 export function statusFor(decision: Decision): WebSocketClusterStatus {
   const { facts, rollout, taker, movement } = decision;
@@ -144,41 +128,4 @@ function waitingFor(facts: ClusterFacts, waiting: Waiting): NonNullable<RolloutS
     ...(waiting.then === undefined ? {} : { then: waiting.then }),
     ...(waiting.unblock === undefined ? {} : { unblock: waiting.unblock }),
   };
-}
-
-/**
- * Totals of an attempt's intents. With a shared store every pod reports the same totals of the whole cluster; the largest
- * of each is the newest.
- */
-export function receiptsOf(facts: ClusterFacts, attempt: string): Receipts {
-  let sum = NO_RECEIPTS;
-  for (const intent of [`rollout/${attempt}`, `rollback/${attempt}`]) {
-    let most = NO_RECEIPTS;
-    for (const pod of facts.pods) {
-      const receipts = freshValue(pod.state)?.receipts[intent];
-      if (receipts !== undefined) most = combine(most, receipts, Math.max);
-    }
-    sum = combine(sum, most, (a, b) => a + b);
-  }
-  return sum;
-}
-
-function combine(a: Receipts, b: Receipts, by: (a: number, b: number) => number): Receipts {
-  return {
-    offered: by(a.offered, b.offered),
-    moved: by(a.moved, b.moved),
-    resumed: by(a.resumed, b.resumed),
-    refused: by(a.refused, b.refused),
-    late: by(a.late, b.late),
-    cut: by(a.cut, b.cut),
-    unknown: by(a.unknown, b.unknown),
-  };
-}
-
-export function previousCondition(facts: ClusterFacts, type: string): Condition | undefined {
-  return facts.cluster.status?.conditions?.find((condition) => condition.type === type);
-}
-
-export function wantedEdgeReplicas(facts: ClusterFacts): number {
-  return hasEdge(facts) ? (facts.spec.edge?.replicas ?? DEFAULT_EDGE_REPLICAS) : 0;
 }

@@ -288,7 +288,9 @@ export class World {
         const mine = pods.filter((pod) => pod.labels[LABELS.revision] === revision);
         const held = mine.reduce((sum, pod) => sum + (this.fleet.servers.get(pod.uid)?.connections ?? 0), 0);
         const draining = mine.filter((pod) => pod.labels[LABELS.set] === "draining").length;
-        const traffic = [...new Set(mine.map((pod) => pod.labels[LABELS.traffic]))].toSorted().join("+");
+        const traffic = ["active", "none", "preview"]
+          .filter((mode) => mine.some((pod) => pod.labels[LABELS.traffic] === mode))
+          .join("+");
         const marks = `${annotations[ANNOTATIONS.role]}/${annotations[ANNOTATIONS.step]}`;
         const ready = mine.filter((pod) => pod.ready).length;
         const gone = draining === 0 ? "" : ` draining=${draining}`;

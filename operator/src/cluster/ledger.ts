@@ -1,17 +1,6 @@
 // The budget of moves as data: the bucket and the grants that were sent lately. Pure; time comes in.
+import { GRANT_WINDOW_MS, type SentGrant } from "../moves/limits.ts";
 import { emptyBucket, refillBucket, type TokenBucket, type TokenBucketSpec } from "../runtime/index.ts";
-
-/** Grants lapse after this; the planner runs once per window. */
-export const GRANT_WINDOW_MS = 1_000;
-/** What each client gets from its `migrate` on. */
-export const MOVE_DEADLINE_MS = 10_000;
-export const DEFAULT_MAX_PER_SECOND = 200;
-
-export type SentGrant = {
-  readonly source: string;
-  readonly sentAtMs: number;
-  readonly targets: readonly { readonly pod: string; readonly count: number }[];
-};
 
 export type MoveLedger = {
   readonly bucket: TokenBucket;

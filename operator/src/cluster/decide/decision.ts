@@ -1,0 +1,51 @@
+// All that a pass found out and decided, as the report needs it. Pure.
+import { NO_RECEIPTS, type Receipts } from "@wscluster/protocol";
+import type { MovePlan } from "../../moves/planner.ts";
+import { type ClusterFacts, freshValue } from "../facts.ts";
+import type { Dependencies } from "./dependencies.ts";
+import type { EdgePlan } from "./edge-sets.ts";
+import type { Movement } from "./moving.ts";
+import type { Rollout } from "./rollout.ts";
+import type { Scale } from "./scale.ts";
+import type { PlannedSet } from "./sets.ts";
+
+export type Decision = {
+  readonly facts: ClusterFacts;
+  readonly dependencies: Dependencies;
+  readonly rollout: Rollout;
+  readonly taker: PlannedSet | undefined;
+  readonly handedOver: boolean;
+  readonly scale: Scale;
+  readonly movement: Movement;
+  readonly moves: MovePlan;
+  readonly edge: EdgePlan;
+};
+
+/**
+ * Totals of an attempt's intents. With a shared store every pod reports the same totals of the whole cluster; the largest
+ * of each is the newest.
+ */
+export function receiptsOf(facts: ClusterFacts, attempt: string): Receipts {
+  let sum = NO_RECEIPTS;
+  for (const intent of [`rollout/${attempt}`, `rollback/${attempt}`]) {
+    let most = NO_RECEIPTS;
+    for (const pod of facts.pods) {
+      const receipts = freshValue(pod.state)?.receipts[intent];
+      if (receipts !== undefined) most = combine(most, receipts, Math.max);
+    }
+    sum = combine(sum, most, (a, b) => a + b);
+  }
+  return sum;
+}
+
+function combine(a: Receipts, b: Receipts, by: (a: number, b: number) => number): Receipts {
+  return {
+    offered: by(a.offered, b.offered),
+    moved: by(a.moved, b.moved),
+    resumed: by(a.resumed, b.resumed),
+    refused: by(a.refused, b.refused),
+    late: by(a.late, b.late),
+    cut: by(a.cut, b.cut),
+    unknown: by(a.unknown, b.unknown),
+  };
+}
