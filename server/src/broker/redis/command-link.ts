@@ -1,0 +1,214 @@
+// The connection that commands go over. One batch is under way at a time: what gathers meanwhile is the next one, so order is kept
+// whatever fails, and busy times make large batches by themselves. Nothing waits for ever: each command has a deadline, after which its
+// caller is told while the command itself may still be executed. Not here: what the commands mean.
+
+import { createHash } from "node:crypto";
+import { Redis } from "ioredis";
+import type { RedisOptions } from "ioredis";
+import type { Logger } from "@wscluster/platform";
+import { BrokerUnavailable } from "../port.ts";
+import { ALL_SCRIPTS } from "./scripts.ts";
+import type { Script } from "./scripts.ts";
+
+export type Command = {
+  readonly script?: Script;
+  /** Name of a plain command, when there is no script. */
+  readonly plain?: string;
+  readonly keys: readonly string[];
+  readonly args: readonly string[];
+  /** May run twice: after a lost connection it is sent again. */
+  readonly repeatable: boolean;
+};
+
+type Waiting = Command & {
+  readonly deadlineMs: number;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: BrokerUnavailable) => void;
+  settled: boolean;
+};
+
+const BATCH_LIMIT = 1_000;
+const SWEEP_MS = 100;
+/** A store that accepts the connection and says nothing is given up after this time. */
+const SILENCE_MS = 10_000;
+const RETRIES_WITHOUT_PROGRESS_MS = 50;
+
+/** Reconnecting is never given up and never slower than once a second, so that recovery is quick. */
+export function linkOptions() {
+  return {
+    lazyConnect: true,
+    protocol: 2 as const,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    maxRetriesPerRequest: null,
+    connectTimeout: 2_000,
+    socketTimeout: SILENCE_MS,
+    keepAlive: 5_000,
+    retryStrategy: (times: number) => Math.min(1_000, 50 * 2 ** Math.min(times, 5)) * (0.75 + Math.random() / 4),
+  } satisfies RedisOptions;
+}
+
+const SHA_OF: ReadonlyMap<string, string> = new Map(
+  ALL_SCRIPTS.map((script) => [script.name, createHash("sha1").update(script.lua).digest("hex")]),
+);
+
+export class CommandLink {
+  readonly #redis: Redis;
+  readonly #timeoutMs: number;
+  readonly #log: Logger;
+  #queue: Waiting[] = [];
+  /** All that are not settled, oldest first, for the deadline. */
+  #open: Waiting[] = [];
+  #busy = false;
+  #planned = false;
+  #scriptsLoaded = false;
+  #sweep: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(url: string, timeoutMs: number, log: Logger) {
+    this.#redis = new Redis(url, linkOptions());
+    this.#timeoutMs = timeoutMs;
+    this.#log = log;
+    this.#redis.on("error", (error) => this.#log.debug({ err: error }, "store connection"));
+    this.#redis.on("ready", () => {
+      // The store may have been restarted, or be another one.
+      this.#scriptsLoaded = false;
+      this.#plan();
+    });
+  }
+
+  /** Does not wait for the store. */
+  start(): void {
+    this.#sweep = setInterval(() => this.#expire(), SWEEP_MS);
+    this.#redis.connect().catch(() => {});
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearInterval(this.#sweep);
+    for (const waiting of this.#open) this.#fail(waiting, "it is being closed");
+    this.#open = [];
+    this.#redis.disconnect();
+  }
+
+  run(command: Command): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = {
+        ...command,
+        deadlineMs: performance.now() + this.#timeoutMs,
+        resolve,
+        reject,
+        settled: false,
+      };
+      if (this.#stopped) {
+        this.#fail(waiting, "it is closed");
+        return;
+      }
+      this.#queue.push(waiting);
+      this.#open.push(waiting);
+      this.#plan();
+    });
+  }
+
+  #plan(): void {
+    if (this.#planned || this.#busy) return;
+    this.#planned = true;
+    setImmediate(() => {
+      this.#planned = false;
+      void this.#sendBatch();
+    });
+  }
+
+  async #sendBatch(): Promise<void> {
+    if (this.#busy || this.#stopped || this.#redis.status !== "ready") return;
+    const batch = this.#queue.splice(0, BATCH_LIMIT).filter(({ settled }) => !settled);
+    if (batch.length === 0) return;
+    this.#busy = true;
+    let again: Waiting[] = [];
+    try {
+      if (!this.#scriptsLoaded) {
+        await Promise.all(ALL_SCRIPTS.map((script) => this.#redis.script("LOAD", script.lua)));
+        this.#scriptsLoaded = true;
+      }
+      const pipeline = this.#redis.pipeline();
+      for (const { script, plain, keys, args } of batch) {
+        if (script) pipeline.callBuffer("evalsha", SHA_OF.get(script.name) ?? "", keys.length, ...keys, ...args);
+        else pipeline.callBuffer(plain ?? "", ...keys, ...args);
+      }
+      const results = (await pipeline.exec()) ?? [];
+      again = this.#settle(batch, results);
+    } catch {
+      // The connection broke before an answer, or loading failed: the whole batch is in doubt.
+      again = batch.filter((waiting) => this.#keepInDoubt(waiting));
+    } finally {
+      this.#busy = false;
+    }
+    // In front of what came later: order per producer must not change.
+    this.#queue = [...again, ...this.#queue];
+    if (this.#queue.length === 0) return;
+    if (again.length > 0) setTimeout(() => this.#plan(), RETRIES_WITHOUT_PROGRESS_MS);
+    else this.#plan();
+  }
+
+  #settle(batch: readonly Waiting[], results: readonly (readonly [Error | null, unknown])[]): Waiting[] {
+    const again: Waiting[] = [];
+    for (const [index, waiting] of batch.entries()) {
+      const [error, value] = results[index] ?? [new Error("no answer"), undefined];
+      if (!error) {
+        waiting.settled = true;
+        waiting.resolve(value);
+      } else if (this.#isUndone(error)) again.push(waiting);
+      else if (isReply(error)) {
+        this.#log.error({ err: error, script: waiting.script?.name }, "the store refused a command");
+        this.#fail(waiting, "it refused the command");
+      } else if (this.#keepInDoubt(waiting)) again.push(waiting);
+    }
+    return again.filter(({ settled }) => !settled);
+  }
+
+  /** The store said that it did not run the command and will be able to soon. */
+  #isUndone(error: Error): boolean {
+    if (error.message.startsWith("NOSCRIPT")) {
+      this.#scriptsLoaded = false;
+      return true;
+    }
+    if (error.message.startsWith("READONLY")) {
+      // A primary that was demoted under us: connect anew, perhaps to its successor.
+      this.#redis.disconnect(true);
+      return true;
+    }
+    return /^(LOADING|MASTERDOWN|BUSY|CLUSTERDOWN|TRYAGAIN)/.test(error.message);
+  }
+
+  #keepInDoubt(waiting: Waiting): boolean {
+    if (waiting.settled) return false;
+    if (waiting.repeatable) return true;
+    this.#fail(waiting, "the connection broke before its answer");
+    return false;
+  }
+
+  #expire(): void {
+    const now = performance.now();
+    let count = 0;
+    for (const waiting of this.#open) {
+      if (!waiting.settled && waiting.deadlineMs > now) break;
+      if (!waiting.settled) this.#fail(waiting, `it did not answer within ${this.#timeoutMs} ms`);
+      count += 1;
+    }
+    if (count > 0) {
+      this.#open = this.#open.slice(count);
+      this.#queue = this.#queue.filter(({ settled }) => !settled);
+    }
+  }
+
+  #fail(waiting: Waiting, why: string): void {
+    if (waiting.settled) return;
+    waiting.settled = true;
+    waiting.reject(new BrokerUnavailable(`cannot run ${waiting.script?.name ?? waiting.plain} on the store: ${why}`));
+  }
+}
+
+function isReply(error: Error): boolean {
+  return error.name === "ReplyError";
+}

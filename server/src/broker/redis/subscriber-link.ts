@@ -1,0 +1,147 @@
+// The connection that publications come over. Not here: what they mean. Losing it is an ordinary event: everything wanted is subscribed
+// again and the owner is told that messages may be missing.
+
+import { Redis } from "ioredis";
+import type { Logger } from "@wscluster/platform";
+import { BrokerUnavailable } from "../port.ts";
+import { linkOptions } from "./command-link.ts";
+
+type Wanted = { on: boolean; waiters: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] };
+
+export type SubscriberHooks = {
+  onMessage(channel: string, message: Buffer): void;
+  /** Subscribed to everything again after a break. */
+  onRestored(): void;
+};
+
+const CHUNK = 500;
+const PING_MS = 2_000;
+
+export class SubscriberLink {
+  readonly #redis: Redis;
+  readonly #timeoutMs: number;
+  readonly #hooks: SubscriberHooks;
+  readonly #wanted = new Map<string, Wanted>();
+  readonly #unwanted = new Set<string>();
+  #planned = false;
+  #hasBeenReady = false;
+  #ping: NodeJS.Timeout | undefined;
+
+  constructor(url: string, timeoutMs: number, log: Logger, hooks: SubscriberHooks) {
+    this.#redis = new Redis(url, linkOptions());
+    this.#timeoutMs = timeoutMs;
+    this.#hooks = hooks;
+    this.#redis.on("error", (error) => log.debug({ err: error }, "store subscriber connection"));
+    this.#redis.on("close", () => {
+      for (const wanted of this.#wanted.values()) wanted.on = false;
+    });
+    this.#redis.on("ready", () => void this.#restore());
+    this.#redis.on("messageBuffer", (channel: Buffer, message: Buffer) => {
+      this.#hooks.onMessage(channel.toString(), message);
+    });
+  }
+
+  start(): void {
+    // A quiet subscriber hears nothing; the ping's answer keeps it from being taken for dead.
+    this.#ping = setInterval(() => {
+      if (this.#redis.status === "ready") this.#redis.ping().catch(() => {});
+    }, PING_MS);
+    this.#redis.connect().catch(() => {});
+  }
+
+  stop(): void {
+    clearInterval(this.#ping);
+    for (const wanted of this.#wanted.values()) {
+      for (const waiter of wanted.waiters.splice(0)) waiter.reject(unavailable());
+    }
+    this.#redis.disconnect();
+  }
+
+  /** Resolves once messages published from now on will be heard. */
+  subscribe(channel: string): Promise<void> {
+    this.#unwanted.delete(channel);
+    let wanted = this.#wanted.get(channel);
+    if (!wanted) {
+      wanted = { on: false, waiters: [] };
+      this.#wanted.set(channel, wanted);
+    }
+    if (wanted.on) return Promise.resolve();
+    const { waiters } = wanted;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        const index = waiters.indexOf(waiter);
+        if (index >= 0) waiters.splice(index, 1);
+        reject(unavailable());
+      }, this.#timeoutMs);
+      const waiter = {
+        resolve: () => {
+          clearTimeout(timer);
+          resolve();
+        },
+        reject: (error: Error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      };
+      waiters.push(waiter);
+      this.#plan();
+    });
+  }
+
+  unsubscribe(channel: string): void {
+    if (!this.#wanted.delete(channel)) return;
+    this.#unwanted.add(channel);
+    this.#plan();
+  }
+
+  /** Drops the connection as a cut subscriber would see it. For tests. */
+  cut(): void {
+    this.#redis.disconnect(true);
+  }
+
+  #plan(): void {
+    if (this.#planned) return;
+    this.#planned = true;
+    setImmediate(() => {
+      this.#planned = false;
+      void this.#send();
+    });
+  }
+
+  async #send(): Promise<void> {
+    if (this.#redis.status !== "ready") return;
+    const leave = [...this.#unwanted];
+    this.#unwanted.clear();
+    const join = [...this.#wanted].filter(([, wanted]) => !wanted.on).map(([channel]) => channel);
+    try {
+      for (let index = 0; index < leave.length; index += CHUNK) {
+        await this.#redis.unsubscribe(...leave.slice(index, index + CHUNK));
+      }
+      for (let index = 0; index < join.length; index += CHUNK) {
+        const chunk = join.slice(index, index + CHUNK);
+        await this.#redis.subscribe(...chunk);
+        for (const channel of chunk) this.#joined(channel);
+      }
+    } catch {
+      // The connection broke: `ready` starts over.
+    }
+  }
+
+  #joined(channel: string): void {
+    const wanted = this.#wanted.get(channel);
+    if (!wanted) return;
+    wanted.on = true;
+    for (const waiter of wanted.waiters.splice(0)) waiter.resolve();
+  }
+
+  async #restore(): Promise<void> {
+    await this.#send();
+    const again = this.#hasBeenReady;
+    this.#hasBeenReady = true;
+    if (again) this.#hooks.onRestored();
+  }
+}
+
+function unavailable(): BrokerUnavailable {
+  return new BrokerUnavailable("cannot subscribe on the store: it did not answer in time");
+}

@@ -1,0 +1,94 @@
+#!/usr/bin/env node
+// The server process: environment, signals, exit code. Not here: the server (pod.ts).
+
+import { configHelp, createLogger, handleSignals, loadConfig } from "@wscluster/platform";
+import { MemoryBroker } from "./broker/memory.ts";
+import type { Broker, BrokerPolicy } from "./broker/port.ts";
+import { RedisBroker } from "./broker/redis.ts";
+import { SERVER_VARIABLES } from "./config.ts";
+import type { ServerVariables } from "./config.ts";
+import { createLiveFile } from "./live-file.ts";
+import { Pod } from "./pod.ts";
+
+const EXIT_USAGE = 2;
+const EXIT_FORCED = 130;
+const DAY_MS = 86_400_000;
+
+async function main(): Promise<void> {
+  if (process.argv.includes("--help") || process.argv.includes("-h")) {
+    process.stdout.write(`wscluster server. Settings are environment variables:\n${configHelp(SERVER_VARIABLES)}\n`);
+    return;
+  }
+  const config = loadConfig(SERVER_VARIABLES, process.env);
+  if (!config.ok) {
+    process.stderr.write(
+      `cannot start the server: the configuration has ${config.problems.length} problem(s):\n${config.problems
+        .map((problem) => `  ${problem}\n`)
+        .join("")}`,
+    );
+    process.exitCode = EXIT_USAGE;
+    return;
+  }
+  await run(config.value);
+}
+
+async function run(variables: ServerVariables): Promise<void> {
+  const log = createLogger(variables.WSC_LOG_LEVEL, {
+    cluster: variables.WSC_CLUSTER,
+    namespace: variables.WSC_NAMESPACE,
+    ...(variables.WSC_POD_NAME === undefined ? {} : { pod: variables.WSC_POD_NAME }),
+    ...(variables.WSC_REVISION === undefined ? {} : { revision: variables.WSC_REVISION }),
+  });
+  const file = createLiveFile(variables.WSC_CONFIG_FILE, log);
+  await file.read();
+  const policy = (): BrokerPolicy => ({
+    history: file.settings().history,
+    metaTtlMs: 7 * DAY_MS,
+    sessionMaxAgeMs: DAY_MS,
+  });
+  const broker: Broker =
+    variables.WSC_REDIS_URL === undefined
+      ? new MemoryBroker({ policy })
+      : new RedisBroker({ url: variables.WSC_REDIS_URL, prefix: variables.WSC_REDIS_PREFIX, policy, log });
+  const pod = new Pod({
+    broker,
+    log,
+    settings: file.settings,
+    port: variables.WSC_PORT,
+    adminPort: variables.WSC_ADMIN_PORT,
+    ...(variables.WSC_HOST === undefined ? {} : { host: variables.WSC_HOST }),
+    path: variables.WSC_PATH,
+    ...(variables.WSC_POD_UID === undefined ? {} : { podUid: variables.WSC_POD_UID }),
+    mode: variables.WSC_MODE,
+    adminKeys: variables.WSC_ADMIN_KEYS,
+    ticketKeys: variables.WSC_TICKET_KEYS,
+    anonymous: variables.WSC_ANONYMOUS ?? variables.WSC_JWT_SECRET === undefined,
+    ...(variables.WSC_JWT_SECRET === undefined ? {} : { jwtSecret: variables.WSC_JWT_SECRET }),
+    allowedOrigins: variables.WSC_ALLOWED_ORIGINS,
+    terminationMs: variables.WSC_TERMINATION_SECONDS * 1_000,
+  });
+  handleSignals(
+    process,
+    (signal) => {
+      log.info({ signal }, "ending");
+      void pod.terminate().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          log.error({ err: error }, "cannot end in order");
+          process.exit(1);
+        },
+      );
+    },
+    (signal) => {
+      log.warn({ signal }, "second signal: ending now");
+      process.exit(EXIT_FORCED);
+    },
+  );
+  await pod.start();
+  file.start();
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`cannot start the server: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});
