@@ -5,16 +5,18 @@ import { Diagnostics } from "./events.ts";
 import type { Feeds } from "./subscriptions.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
-const feed = (epoch: string, offset = 0) => ({ epoch, offset, lost: false });
+const feed = (epoch: string, offset = 0) => ({ epoch, offset });
 
 describe("a publication", () => {
-  const cursor = cursorAt({ epoch: "e2", offset: 10 }, ["dead"]);
+  const cursor = { epoch: "e2", offset: 10, dead: ["dead"], past: ["e1"] };
   it.each([
     ["the next one", feed("e2"), { o: 11 }, "deliver"],
     ["the next one, first of a new life", feed("e2"), { o: 11, e: "e3" }, "deliver"],
     ["one that was had", feed("e2"), { o: 10 }, "stale"],
     ["one of an older life, replayed", feed("e1"), { o: 5, e: "e2" }, "stale"],
     ["one of a dead life", feed("dead"), { o: 11 }, "stale"],
+    ["the next one, of a life that nobody knows to follow", feed("e9"), { o: 11, e: "e10" }, "hole"],
+    ["the first of a life that we went through", feed("e2"), { o: 3, e: "e1" }, "stale"],
     ["one too far", feed("e2"), { o: 12 }, "hole"],
     ["the first of a new life that began below us", feed("e2"), { o: 8, e: "e3" }, "forked"],
   ])("%s", (_, from, pub, kind) => {
@@ -25,13 +27,16 @@ describe("a publication", () => {
 describe("a gap", () => {
   const cursor = cursorAt({ epoch: "e1", offset: 10 });
   it("of what was had is none", () => {
-    expect(judgeGap(cursor, { e: "e1", to: 10, why: "history-expired" })).toEqual({ kind: "stale" });
+    expect(judgeGap(cursor, feed("e1"), { e: "e1", to: 10, why: "history-expired" })).toEqual({ kind: "stale" });
   });
   it("is told from where the application is", () => {
-    expect(judgeGap(cursor, { e: "e1", to: 12, why: "history-expired" })).toMatchObject({ from: 10, to: 12 });
+    expect(judgeGap(cursor, feed("e1"), { e: "e1", to: 12, why: "history-expired" })).toMatchObject({
+      from: 10,
+      to: 12,
+    });
   });
   it("of a stream that was lost may lead below", () => {
-    const verdict = judgeGap(cursor, { e: "e9", to: 3, why: "stream-lost" });
+    const verdict = judgeGap(cursor, feed("e1"), { e: "e9", to: 3, why: "stream-lost" });
     expect(verdict).toMatchObject({ kind: "gap", cursor: { epoch: "e9", offset: 3, dead: ["e1"] } });
   });
 });
@@ -71,21 +76,43 @@ describe("two sockets that follow one stream, one ahead or behind, through benig
     { weight: 1, arbitrary: fc.constant({ kind: "join" as const }) },
   );
 
-  it("never give the application a repetition, a swap or a silent fork", () => {
-    fc.assert(
-      fc.property(fc.array(op, { maxLength: 80 }), (ops) => {
-        let lives = 1;
-        let log: Entry[] = [];
+  it("never give the application a repetition, a swap or a silent fork", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(op, { maxLength: 80 }), async (ops) => {
+        let born = 1;
+        // Of each life that the store knows: where it began. A failover forgets those of which nothing is left.
+        let lives = [{ e: "e1", start: 1 }];
+        const current = () => lives.at(-1)?.e ?? "";
+        let log: Entry[] = [{ o: 1, e: "e1", first: true }];
         let seen: string[] = [];
-        const feeds: { feeds: Feeds; position: { epoch: string; offset: number } }[] = [];
+        const wrong: unknown[] = [];
+        // As the server does it: go on, or back to where the position's life ended, or nothing is known of that life.
+        const continuationOf = ({ epoch, offset }: { epoch: string; offset: number }) => {
+          const at = lives.findIndex((life) => life.e === epoch);
+          if (at < 0) return "unknown";
+          return Math.min(offset, (lives[at + 1]?.start ?? log.length + 1) - 1);
+        };
+        const append = () => log.push({ o: log.length + 1, e: current(), first: log.at(-1)?.e !== current() });
+        const frameOf = ({ o, e, first }: Entry) => ({
+          t: "pub" as const,
+          c: "c",
+          o,
+          p: "u",
+          ts: 0,
+          d: e,
+          ...(first ? { e } : {}),
+        });
         const host = {
           sendSubscribe: () => {},
           sendUnsubscribe: () => {},
-          fetch: () => Promise.reject(new Error("no holes here")),
+          fetch: async (_: string, from: { epoch: string; offset: number }) => {
+            const after = continuationOf(from);
+            const items = log.slice(after === "unknown" ? 0 : after);
+            return { e: items[0]?.e ?? current(), items: items.map(frameOf), more: false };
+          },
           onDiverged: () => {},
         };
         const subscriptions = new Subscriptions(host, new Diagnostics(() => 0));
-        const wrong: unknown[] = [];
         subscriptions.subscribe("c", {
           from: { epoch: "e1", offset: 0 },
           onMessage: (message) => {
@@ -95,63 +122,64 @@ describe("two sockets that follow one stream, one ahead or behind, through benig
           onDiverged: ({ previous }) => {
             seen = seen.slice(0, previous.offset);
           },
+          onGap: ({ to, why }) => {
+            if (why === "stream-lost") seen = log.slice(0, to).map((entry) => entry.e);
+            else wrong.push(why);
+          },
         });
+        const readers: { feeds: Feeds; position: { epoch: string; offset: number } }[] = [];
         const join = () => {
-          const map: Feeds = new Map();
           const position = subscriptions.position("c") ?? { epoch: "e1", offset: 0 };
-          const top = { e: log.at(-1)?.e ?? "e1", o: log.length };
-          const sub = { t: "sub.ok" as const, i: 0, c: "c", ...top };
-          subscriptions.receive({ ...sub, recovered: true }, map, true, position);
-          feeds.push({ feeds: map, position });
+          const reader = { feeds: new Map(), position };
+          const recovered = continuationOf(position) === position.offset;
+          const top = { e: current(), o: log.length };
+          subscriptions.receive({ t: "sub.ok", i: 0, c: "c", ...top, recovered }, reader.feeds, true, position);
+          readers.push(reader);
+          if (!recovered) read(reader);
         };
-        const read = (at: number, n: number) => {
-          const reader = feeds.at(at - 2) ?? feeds[0];
-          if (!reader) return;
-          for (let count = 0; count < n; count += 1) {
-            const { position } = reader;
-            const here = log[position.offset - 1];
-            if (position.offset > 0 && here?.e !== position.epoch) {
-              // As the server does it: back to the end of the life that the reader knows, as far as it is kept.
-              const kept = log.findLast((entry) => entry.e === position.epoch)?.o ?? 0;
-              const fallback = Math.min(kept, position.offset);
-              const after = log[fallback];
-              const e = after?.e ?? `e${lives}`;
-              const prev = { epoch: position.epoch, offset: fallback };
-              subscriptions.receive({ t: "diverged", c: "c", e, o: fallback, prev }, reader.feeds, true, undefined);
-              reader.position = { epoch: fallback === 0 ? e : (log[fallback - 1]?.e ?? e), offset: fallback };
-              continue;
-            }
-            const next = log[position.offset];
+        const read = (reader: (typeof readers)[number]) => {
+          const { position, feeds } = reader;
+          const after = continuationOf(position);
+          const e = current();
+          if (after === "unknown") {
+            const to = log.length;
+            subscriptions.receive(
+              { t: "gap", c: "c", e, from: position.offset, to, why: "stream-lost" },
+              feeds,
+              true,
+              undefined,
+            );
+            reader.position = { epoch: e, offset: to };
+          } else if (after < position.offset) {
+            const prev = { epoch: position.epoch, offset: after };
+            const begins = lives[lives.findIndex((life) => life.e === position.epoch) + 1]?.e ?? e;
+            subscriptions.receive({ t: "diverged", c: "c", e: begins, o: after, prev }, feeds, true, undefined);
+            reader.position = { epoch: begins, offset: after };
+          } else {
+            const next = log[after];
             if (!next) return;
-            const frame = {
-              t: "pub" as const,
-              c: "c",
-              o: next.o,
-              p: "u",
-              ts: 0,
-              d: next.e,
-              ...(next.first ? { e: next.e } : {}),
-            };
-            subscriptions.receive(frame, reader.feeds, true, undefined);
+            subscriptions.receive(frameOf(next), feeds, true, undefined);
             reader.position = { epoch: next.e, offset: next.o };
           }
         };
-        log.push({ o: 1, e: "e1", first: true });
         join();
-        read(0, 1);
         join();
         for (const one of ops) {
-          const e = `e${lives}`;
-          if (one.kind === "append") log.push({ o: log.length + 1, e, first: log.at(-1)?.e !== e });
+          if (one.kind === "append") append();
           else if (one.kind === "failover") {
-            // The first message stays: a stream that is lost as a whole is told as a gap.
+            // The first message stays: a stream that is lost as a whole begins anew, which is another test.
             log = log.slice(0, Math.max(1, log.length - one.lose));
-            lives += 1;
+            born += 1;
+            lives = [...lives.filter((life) => life.start <= log.length), { e: `e${born}`, start: log.length + 1 }];
           } else if (one.kind === "join") join();
-          else read(one.feed, one.n);
+          else for (let n = 0; n < one.n; n += 1) read(readers.at(one.feed - 2) as (typeof readers)[number]);
+          for (let n = 0; n < 4; n += 1) await Promise.resolve();
         }
-        log.push({ o: log.length + 1, e: `e${lives}`, first: log.at(-1)?.e !== `e${lives}` });
-        for (let n = 0; n < 200; n += 1) read(n % 2, 1);
+        for (let extra = 0; extra < 2; extra += 1) {
+          append();
+          for (let n = 0; n < 200; n += 1) read(readers.at(-1 - (n % 2)) as (typeof readers)[number]);
+          for (let n = 0; n < 50; n += 1) await Promise.resolve();
+        }
         expect(wrong).toEqual([]);
         expect(seen).toEqual(log.map((entry) => entry.e));
       }),

@@ -3,29 +3,43 @@
 
 import type { GapReason, Position } from "@wscluster/protocol";
 
-/** How far the application is. `dead` = epochs of which the store lost the end: nothing of them counts any more. */
-export type Cursor = { readonly epoch: string; readonly offset: number; readonly dead: readonly string[] };
+/**
+ * How far the application is. `dead` = epochs of which the store lost the end: nothing of them counts any more.
+ * `past` = epochs that it went through before this one.
+ */
+export type Cursor = {
+  readonly epoch: string;
+  readonly offset: number;
+  readonly dead: readonly string[];
+  readonly past: readonly string[];
+};
 
-/** What one socket said last about the channel. `lost` = it answered `recovered: false` and owes a `gap` or `diverged`. */
-export type Feed = { readonly epoch: string; readonly offset: number; readonly lost: boolean };
+/**
+ * Where one socket stands in the channel. `lost` = it answered `recovered: false` with this epoch, and owes a `gap` or `diverged`.
+ */
+export type Feed = { readonly epoch: string; readonly offset: number; readonly lost?: string };
 
-const MAX_DEAD = 8;
+const MAX_EPOCHS = 8;
 
-export function cursorAt(position: Position, dead: readonly string[] = []): Cursor {
-  return { epoch: position.epoch, offset: position.offset, dead };
+/** A cursor at `position`; `former` is the one that it went on from. */
+export function cursorAt(position: Position, former?: Cursor): Cursor {
+  const { epoch, offset } = position;
+  if (!former || former.epoch === epoch) return { epoch, offset, dead: former?.dead ?? [], past: former?.past ?? [] };
+  return { epoch, offset, dead: former.dead, past: [...former.past, former.epoch].slice(-MAX_EPOCHS) };
 }
 
 /** The cursor after its epoch was found to have lost its end. */
 export function cursorDiverged(cursor: Cursor, next: Position): Cursor {
-  if (cursor.epoch === next.epoch) return cursorAt(next, cursor.dead);
-  return cursorAt(next, [...cursor.dead, cursor.epoch].filter((epoch) => epoch !== next.epoch).slice(-MAX_DEAD));
+  if (cursor.epoch === next.epoch) return cursorAt(next, cursor);
+  const dead = [...cursor.dead, cursor.epoch].filter((epoch) => epoch !== next.epoch).slice(-MAX_EPOCHS);
+  return { ...next, dead, past: cursor.past };
 }
 
 export type Verdict =
   | { readonly kind: "deliver"; readonly epoch: string }
   /** The application has it, or it belongs to a dead life. */
   | { readonly kind: "stale" }
-  /** Messages before it are missing here. */
+  /** Messages before it are missing here, or nobody knows whether it follows: history decides. */
   | { readonly kind: "hole"; readonly epoch: string }
   /** This socket's life of the stream split off below the cursor: what the application saw above `previous.offset` is gone. */
   | { readonly kind: "forked"; readonly epoch: string; readonly previous: Position };
@@ -38,11 +52,15 @@ export function judgePublication(
 ): Verdict {
   const epoch = pub.e ?? feed.epoch;
   if (cursor.dead.includes(epoch)) return { kind: "stale" };
-  if (pub.o === cursor.offset + 1) return { kind: "deliver", epoch };
+  // Does this life follow from ours? A pod that went through two failovers since we last agreed cannot be taken at its number.
+  const follows = epoch === cursor.epoch || (pub.e !== undefined && feed.epoch === cursor.epoch);
+  if (pub.o === cursor.offset + 1 && follows) return { kind: "deliver", epoch };
   if (pub.o > cursor.offset) return { kind: "hole", epoch };
   // A pod that lags behind sees a failover as benign (it had not sent what was lost), so it says no `diverged`; we had it from
   // the other pod. Its first message of the new life at or below our cursor gives the fork away.
-  const begins = pub.e !== undefined && pub.e !== cursor.epoch && feed.epoch === cursor.epoch;
+  // (A replay may pass lives that we went through: those are no news.)
+  const isNews = pub.e !== undefined && pub.e !== cursor.epoch && !cursor.past.includes(pub.e);
+  const begins = isNews && feed.epoch === cursor.epoch;
   return begins ? { kind: "forked", epoch, previous: { epoch: cursor.epoch, offset: pub.o - 1 } } : { kind: "stale" };
 }
 
@@ -53,20 +71,22 @@ export type GapVerdict =
 /** Judges a `gap`: what the application has already, from another socket, is no gap. */
 export function judgeGap(
   cursor: Cursor,
+  feed: Feed,
   gap: { readonly e: string; readonly to: number; readonly why: GapReason },
 ): GapVerdict {
-  if (cursor.dead.includes(gap.e)) return { kind: "stale" };
-  // A stream that was lost and begins again may stand below the cursor: the old number means nothing in the new life.
-  if (gap.why === "stream-lost" && gap.e !== cursor.epoch) {
+  const isOld = cursor.past.includes(gap.e) || cursor.dead.includes(gap.e);
+  // A stream that was lost goes on below the cursor: the old number means nothing there. Even in a life that we left behind, if the
+  // socket stood in ours: then the store went back to before it. If not, it only tells late what we know.
+  if (gap.why === "stream-lost" && gap.e !== cursor.epoch && (feed.epoch === cursor.epoch || !isOld)) {
     const next = cursorDiverged(cursor, { epoch: gap.e, offset: gap.to });
     return { kind: "gap", from: cursor.offset, to: gap.to, cursor: next };
   }
-  if (gap.to <= cursor.offset) return { kind: "stale" };
+  if (gap.to <= cursor.offset || isOld) return { kind: "stale" };
   return {
     kind: "gap",
     from: cursor.offset,
     to: gap.to,
-    cursor: cursorAt({ epoch: gap.e, offset: gap.to }, cursor.dead),
+    cursor: cursorAt({ epoch: gap.e, offset: gap.to }, cursor),
   };
 }
 

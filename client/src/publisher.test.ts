@@ -20,7 +20,7 @@ function desk(queue: Partial<QueueOptions> = {}) {
   const publisher = new Publisher(host, clock, diagnostics, { id: "p", gen: 1 }, settings);
   const outlet = (id: number) => {
     const sent: Sent[] = [];
-    publisher.attach({ id, send: (text) => void sent.push(JSON.parse(text) as Sent) });
+    publisher.attach({ id, sendText: (text) => void sent.push(JSON.parse(text) as Sent) });
     return sent;
   };
   const ok = (frame: Sent | undefined, o: number, dup = false) => publisher.onStored(frame?.i ?? -1, "e1", o, dup);
@@ -225,7 +225,10 @@ describe("exactly once and in order, whatever happens to sockets and answers", (
         const attach = () => {
           const link = (links += 1);
           living.add(link);
-          publisher.attach({ id: link, send: (text) => void inbox.push({ link, frame: JSON.parse(text) as Sent }) });
+          publisher.attach({
+            id: link,
+            sendText: (text) => void inbox.push({ link, frame: JSON.parse(text) as Sent }),
+          });
         };
         const serve = (override?: "unavailable" | "forbidden") => {
           const next = inbox.shift();

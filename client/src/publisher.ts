@@ -29,7 +29,10 @@ export type QueueOptions = {
 };
 
 /** The socket that takes writes. */
-export type Outlet = { readonly id: number; send(text: string): void };
+export interface Outlet {
+  readonly id: number;
+  sendText(text: string): void;
+}
 
 export interface PublisherHost {
   nextRequestId(): number;
@@ -293,7 +296,9 @@ export class Publisher {
     entry.atMs = this.#clock.now();
     this.#requests.set(request, { stream, entry });
     // The payload was encoded once at `publish`: what the application does to the object afterwards changes nothing.
-    outlet.send(`{"t":"pub","i":${request},"c":${JSON.stringify(stream.channel)},"s":${entry.seq},"d":${entry.json}}`);
+    outlet.sendText(
+      `{"t":"pub","i":${request},"c":${JSON.stringify(stream.channel)},"s":${entry.seq},"d":${entry.json}}`,
+    );
   }
 
   /** Everything from `seq` on counts as not sent: the next pump begins there. */

@@ -206,7 +206,7 @@ export class Session {
     }
     const darkMs = this.#comeback.endDark();
     if (frame.resumed) this.diagnostics.emit("resumed", { pod: frame.pod, darkMs });
-    this.publisher.attach({ id: link.id, send: (text) => link.sendText(text) });
+    this.publisher.attach(link);
   }
 
   #onReady(link: Link): void {
@@ -292,7 +292,7 @@ export class Session {
     }
     if (current) {
       current.abandon();
-      this.diagnostics.emit("migrate-failed", { id: current.frame.id, why: "replaced" });
+      this.#moveFailed(current, "replaced");
     }
     this.diagnostics.emit("migrate-start", {
       id: frame.id,
@@ -326,7 +326,7 @@ export class Session {
         else diagnostics.dark(heldMs);
         diagnostics.emit("committed", { id: move.frame.id, pod: link.pod ?? "", generation, heldMs });
         subscriptions.adopt(link.feeds);
-        publisher.attach({ id: link.id, send: (text) => link.sendText(text) });
+        publisher.attach(link);
         this.#channels.dropUnwanted(link, [...link.feeds.keys()]);
         this.#onReady(link);
       },
@@ -348,9 +348,7 @@ export class Session {
         if (next && !candidate.isDown) this.#onMigrate(candidate, next);
       },
       onFailed: (move, why) => {
-        this.#move = undefined;
-        counters.movesFailed += 1;
-        diagnostics.emit("migrate-failed", { id: move.frame.id, why });
+        this.#moveFailed(move, why);
         const { source } = move;
         if (source.isDown) {
           this.#way = { ticket: move.frame.ticket };
@@ -358,17 +356,21 @@ export class Session {
           return;
         }
         source.send({ t: "migrate.fail", id: move.frame.id, why });
-        if (source.welcome) publisher.attach({ id: source.id, send: (text) => source.sendText(text) });
+        if (source.welcome) publisher.attach(source);
         this.#channels.askMissing();
       },
       onUnknown: (move) => {
-        this.#move = undefined;
-        counters.movesFailed += 1;
-        diagnostics.emit("migrate-failed", { id: move.frame.id, why: "unknown" });
+        this.#moveFailed(move, "unknown");
         this.#way = { ticket: move.frame.ticket };
         this.#leave("the commit was not answered", 0);
       },
     };
+  }
+
+  #moveFailed(move: Move, why: string): void {
+    this.#move = undefined;
+    this.diagnostics.counters.movesFailed += 1;
+    this.diagnostics.emit("migrate-failed", { id: move.frame.id, why });
   }
 
   // ---- breaks -----------------------------------------------------------------------------------------------------------
@@ -395,9 +397,7 @@ export class Session {
         this.#go("orphaned");
         return;
       }
-      this.#move = undefined;
-      this.diagnostics.counters.movesFailed += 1;
-      this.diagnostics.emit("migrate-failed", { id: move.frame.id, why: "source-lost" });
+      this.#moveFailed(move, "source-lost");
       this.#way = { url: namedUrl(this.#settings.url, move.frame), ticket };
       this.#lost(reason, code, 0);
       return;
@@ -421,16 +421,18 @@ export class Session {
 
   /** Leaves every socket on purpose, to come back with a resume. */
   #leave(reason: string, delayMs: number): void {
-    const links = new Set([this.#primary, this.#move?.candidate, this.#move?.source]);
-    this.#move?.abandon();
+    for (const link of this.#closeAll(CLOSE.backoff)) this.#forget(link);
+    this.#lost(reason, BROKEN, delayMs);
+  }
+
+  #closeAll(code: number): Set<Link> {
+    const move = this.#move;
+    const links = new Set([this.#primary, move?.candidate, move?.source].filter((link) => link !== undefined));
+    move?.abandon();
     this.#move = undefined;
     this.#primary = undefined;
-    for (const link of links) {
-      if (!link || link.isDown) continue;
-      link.close(CLOSE.backoff, "resume");
-      this.#forget(link);
-    }
-    this.#lost(reason, BROKEN, delayMs);
+    for (const link of links) link.close(code);
+    return links;
   }
 
   #lost(reason: string, code: number, delayMs?: number): void {
@@ -466,15 +468,7 @@ export class Session {
     if (!this.#go(event)) return;
     this.#failure = error;
     this.#comeback.stop();
-    const links = new Set([this.#primary, this.#move?.candidate, this.#move?.source]);
-    this.#move?.abandon();
-    this.#move = undefined;
-    this.#primary = undefined;
-    for (const link of links) {
-      if (!link) continue;
-      link.close();
-      this.requests.onDown(link);
-    }
+    for (const link of this.#closeAll(CLOSE.normal)) this.requests.onDown(link);
     if (event === "refuse") this.diagnostics.emit("given-up", { why: error.message, code });
     this.publisher.fail(error);
     this.subscriptions.endAll(error);

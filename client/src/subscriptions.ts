@@ -127,7 +127,8 @@ export class Subscriptions {
   adopt(feeds: Feeds): void {
     for (const [name, feed] of feeds) {
       const channel = this.#channels.get(name);
-      if (channel?.cursor && !feed.lost && feed.offset > channel.cursor.offset) this.#fillUpTo(channel, feed.offset);
+      if (channel?.cursor && feed.lost === undefined && feed.offset > channel.cursor.offset)
+        this.#fillUpTo(channel, feed.offset);
     }
   }
 
@@ -136,7 +137,7 @@ export class Subscriptions {
     return channels.every((name) => {
       const channel = this.#channels.get(name);
       const feed = feeds.get(name);
-      return !channel?.cursor || !feed || feed.lost || feed.offset >= channel.cursor.offset;
+      return !channel?.cursor || !feed || feed.lost !== undefined || feed.offset >= channel.cursor.offset;
     });
   }
 
@@ -156,12 +157,7 @@ export class Subscriptions {
     const channel = this.#channels.get(frame.c);
     if (!channel) return;
     const top = { epoch: frame.e, offset: frame.o };
-    const continues = asked !== undefined && frame.recovered;
-    feeds.set(frame.c, {
-      epoch: continues ? asked.epoch : frame.e,
-      offset: continues ? asked.offset : frame.o,
-      lost: !frame.recovered,
-    });
+    feeds.set(frame.c, { ...(asked ?? top), ...(frame.recovered ? {} : { lost: frame.e }) });
     channel.cursor ??= cursorAt(top);
     if (channel.first) return;
     const first: Subscribed = { channel: frame.c, position: top, recovered: frame.recovered };
@@ -174,16 +170,16 @@ export class Subscriptions {
     const channel = this.#channels.get(frame.c);
     let feed = feeds.get(frame.c);
     if (!channel?.cursor || !feed) return;
-    if (feed.lost) {
+    if (feed.lost !== undefined) {
       // The server owed a word about the break and did not give it. Nothing may be passed over in silence.
       const why: GapReason = frame.o > channel.cursor.offset ? "history-expired" : "stream-lost";
       if (frame.o !== channel.cursor.offset + 1) {
-        this.#onGap({ c: frame.c, e: frame.e ?? feed.epoch, to: frame.o - 1, why }, feeds, true);
+        this.#onGap({ c: frame.c, e: frame.e ?? feed.lost, to: frame.o - 1, why }, feeds, true);
       }
-      feed = { ...feed, lost: false };
+      feed = { epoch: feed.lost, offset: frame.o - 1 };
     }
     const verdict = judgePublication(channel.cursor, feed, frame);
-    feeds.set(frame.c, { epoch: frame.e ?? feed.epoch, offset: frame.o, lost: false });
+    feeds.set(frame.c, { epoch: frame.e ?? feed.epoch, offset: frame.o });
     switch (verdict.kind) {
       case "stale":
         this.#diagnostics.counters.duplicatesDropped += 1;
@@ -205,9 +201,10 @@ export class Subscriptions {
 
   #onGap(frame: { c: string; e: string; to: number; why: GapReason }, feeds: Feeds, isPrimary: boolean): void {
     const channel = this.#channels.get(frame.c);
-    if (!channel?.cursor) return;
-    feeds.set(frame.c, { epoch: frame.e, offset: frame.to, lost: false });
-    const verdict = judgeGap(channel.cursor, frame);
+    const feed = feeds.get(frame.c);
+    if (!channel?.cursor || !feed) return;
+    feeds.set(frame.c, { epoch: frame.e, offset: frame.to });
+    const verdict = judgeGap(channel.cursor, feed, frame);
     if (verdict.kind === "stale") return;
     if (!isPrimary && frame.why === "history-expired") {
       // The old socket may still bring these messages: no reason to call them lost. `adopt` looks after what it did not bring.
@@ -221,7 +218,7 @@ export class Subscriptions {
   #onDiverged(frame: Extract<ServerFrame, { t: "diverged" }>, feeds: Feeds): void {
     const channel = this.#channels.get(frame.c);
     if (!channel?.cursor) return;
-    feeds.set(frame.c, { epoch: frame.e, offset: frame.o, lost: false });
+    feeds.set(frame.c, { epoch: frame.e, offset: frame.o });
     const verdict = judgeDiverged(channel.cursor, frame);
     if (verdict.kind === "diverged") this.#diverge(channel, verdict.cursor, verdict.previous);
   }
@@ -245,7 +242,7 @@ export class Subscriptions {
   }
 
   #deliver(channel: Channel, frame: PublicationFrame, epoch: string): void {
-    channel.cursor = cursorAt({ epoch, offset: frame.o }, channel.cursor?.dead);
+    channel.cursor = cursorAt({ epoch, offset: frame.o }, channel.cursor);
     channel.held.delete(frame.o);
     this.#diagnostics.counters.received += 1;
     const message = messageOf(frame, epoch);
@@ -289,6 +286,15 @@ export class Subscriptions {
   }
 
   #applyPage(channel: Channel, page: Page, asked: Position): void {
+    const [first] = page.items;
+    if (first && channel.cursor && first.o <= asked.offset && channel.cursor.offset === asked.offset) {
+      // History goes on below us: what we saw above is not part of the stream any more.
+      const { fillTo } = channel;
+      const previous = { epoch: asked.epoch, offset: first.o - 1 };
+      const next = { epoch: first.e ?? page.e, offset: first.o - 1 };
+      this.#diverge(channel, cursorDiverged(channel.cursor, next), previous);
+      channel.fillTo = fillTo;
+    }
     let epoch = page.e;
     for (const item of page.items) {
       epoch = item.e ?? epoch;
@@ -297,13 +303,13 @@ export class Subscriptions {
     }
     this.#drain(channel);
     const { cursor } = channel;
-    if (!cursor || !hasHole(channel) || cursor.offset > asked.offset) return;
+    if (!cursor || !hasHole(channel) || cursor.offset !== asked.offset) return;
     // Nothing of what is missing is there any more: go on at the first message that is, or after what is known to be gone.
     const there = [...channel.held.keys(), ...page.items.map((item) => item.o)].filter((o) => o > cursor.offset);
     const to = Math.min(channel.fillTo, ...there.map((o) => o - 1));
     const nextEpoch = channel.held.get(to + 1)?.epoch ?? page.e;
-    channel.cursor = cursorAt({ epoch: nextEpoch, offset: to }, cursor.dead);
-    this.#tellGap(channel, nextEpoch, cursor.offset, to, "history-expired");
+    channel.cursor = cursorAt({ epoch: nextEpoch, offset: to }, cursor);
+    if (to > cursor.offset) this.#tellGap(channel, nextEpoch, cursor.offset, to, "history-expired");
     this.#drain(channel);
   }
 
