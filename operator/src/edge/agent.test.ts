@@ -211,12 +211,13 @@ describe.skipIf(HAPROXY === undefined)("edge agent with HAProxy", () => {
     const blue = await pod(BLUE_1);
     source.set([podFor(blue, "blue")], { generation: 4, takesNew: ["blue"] });
     await acknowledged(4, { [BLUE_1]: "ready" });
+    const stranger = new HaproxyProxy({ path: haproxy.runtimePath });
     await until(async () => {
-      // Somebody else at the runtime socket. Again when the agent was quicker than the question.
-      await new HaproxyProxy({ path: haproxy.runtimePath }).run({ kind: "set-state", key: BLUE_1, state: "drain" });
+      // Again when the agent was quicker than the question.
+      await stranger.run({ kind: "set-state", key: BLUE_1, state: "drain" });
       const { generation, servers } = await agent.state();
       return generation === 0 && servers[BLUE_1]?.state === "drain";
-    }, "it sees the change");
+    }, "it sees the change").finally(() => stranger.close());
     await acknowledged(4, { [BLUE_1]: "ready" });
   });
 

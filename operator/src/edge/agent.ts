@@ -5,11 +5,13 @@ import type { Clock, Timer } from "../runtime/index.ts";
 import type { EdgeCounters } from "./counters.ts";
 import type { Proxy, ProxyView } from "./proxy.ts";
 import { isProgrammed, planEdge, type EdgeCommand, type EdgePlan } from "./reconcile.ts";
+import { endpointText } from "./server-line.ts";
 import type { EdgeSource } from "./source.ts";
 import type { EdgeSnapshot, SnapshotStore } from "./snapshot.ts";
 import { NO_MEMORY, wantedEdge, type WantedEdge } from "./wanted.ts";
 
 export type EdgeLog = {
+  debug(fields: Record<string, unknown>, message: string): void;
   info(fields: Record<string, unknown>, message: string): void;
   warn(fields: Record<string, unknown>, message: string): void;
 };
@@ -44,6 +46,8 @@ export class EdgeAgent {
   #timerAtMs = Infinity;
   #turn: Promise<unknown> = Promise.resolve();
   #failures = 0;
+  #printed: string[] = [];
+  #connectionLimit = 0;
   #startedMs = 0;
   #stopped = false;
 
@@ -88,7 +92,7 @@ export class EdgeAgent {
       const servers: Record<string, EdgeState["servers"][string]> = {};
       for (const { key, state, address, port, sessions } of view.servers) {
         // Out of use: not even a named arrival gets there.
-        if (state !== "maint") servers[key] = { state, address: `${address}:${port}`, sessions };
+        if (state !== "maint") servers[key] = { state, address: endpointText(address, port), sessions };
       }
       return {
         edge: this.#options.edge,
@@ -103,6 +107,11 @@ export class EdgeAgent {
   /** Why the newest instructions are not followed as they are, for metrics. */
   get held(): WantedEdge["held"] {
     return this.#wanted?.held;
+  }
+
+  /** Most connections that the proxy's limit of open files leaves; 0 before the first look. */
+  get connectionLimit(): number {
+    return this.#connectionLimit;
   }
 
   #recall({ servers, memory, savedAtMs }: EdgeSnapshot): void {
@@ -166,15 +175,22 @@ export class EdgeAgent {
 
   /** True when the proxy has what it should have. */
   async #program(): Promise<boolean> {
-    const { source, proxy } = this.#options;
+    const { source, proxy, log } = this.#options;
     const facts = source.read();
     if (facts !== undefined) this.#want(wantedEdge(facts.pods, facts.instructions, this.#wanted?.memory ?? NO_MEMORY));
     let view = await proxy.read();
     if (this.#wanted === undefined) return true;
     const wanted = this.#wanted;
     const plan = planEdge(wanted.servers, view.servers);
+    this.#printed = [];
     view = await this.#apply(plan, wanted, view);
+    this.#connectionLimit = view.connectionLimit;
     const programmed = isProgrammed(wanted.servers, view.servers);
+    const fields = { open: plan.open.length, close: plan.close.length, servers: view.servers.length };
+    // What the proxy printed is of use only when it did not obey; its texts differ between versions.
+    if (!programmed)
+      log.warn({ ...fields, printed: this.#printed.slice(0, 5) }, "the proxy does not have it all; again");
+    else if (this.#printed.length > 0) log.info(fields, "programmed the proxy");
     if (programmed) {
       this.#acknowledged = {
         generation: wanted.memory.generation,
@@ -207,12 +223,10 @@ export class EdgeAgent {
   async #runAll(commands: readonly EdgeCommand[]): Promise<void> {
     const { proxy, log, counters } = this.#options;
     for (const command of commands) {
-      const printed = await proxy.run(command);
+      const printed = (await proxy.run(command)).trim().slice(0, 200);
       counters.commands++;
-      log.info(
-        { command: command.kind, pod: command.key, printed: printed.trim().slice(0, 200), ...detailOf(command) },
-        "proxy",
-      );
+      this.#printed.push(`${command.kind} ${command.key}: ${printed}`);
+      log.debug({ command: command.kind, pod: command.key, printed, ...detailOf(command) }, "proxy");
     }
   }
 

@@ -9,6 +9,10 @@ export const noCounts = (): EdgeCounters => ({ passes: 0, failures: 0, commands:
 export const EDGE_METRICS = {
   wscluster_edge_up: { kind: "gauge", help: "1 while the proxy answers its agent." },
   wscluster_edge_connections: { kind: "gauge", help: "Client connections." },
+  wscluster_edge_connections_limit: {
+    kind: "gauge",
+    help: "Most connections that the proxy's limit of open files leaves; lower than wished where the node allows fewer.",
+  },
   wscluster_edge_servers: { kind: "gauge", help: "Server pods in the proxy, by state.", labels: ["state"] },
   wscluster_edge_generation: {
     kind: "gauge",
@@ -26,18 +30,22 @@ export type EdgeMetrics = Metrics<keyof typeof EDGE_METRICS>;
 
 export const edgeMetrics = (): EdgeMetrics => createMetrics(EDGE_METRICS, true);
 
-export function recordEdge(
-  metrics: EdgeMetrics,
-  counters: EdgeCounters,
-  state: EdgeState | undefined,
-  isHeld: boolean,
-): void {
+export type EdgeReading = {
+  /** Undefined when the proxy does not answer. */
+  readonly state: EdgeState | undefined;
+  readonly isHeld: boolean;
+  readonly connectionLimit: number;
+};
+
+export function recordEdge(metrics: EdgeMetrics, counters: EdgeCounters, reading: EdgeReading): void {
+  const { state, isHeld, connectionLimit } = reading;
   metrics.set("wscluster_edge_up", state === undefined ? 0 : 1);
   metrics.set("wscluster_edge_held", isHeld ? 1 : 0);
   metrics.set("wscluster_edge_passes", counters.passes);
   metrics.set("wscluster_edge_failures", counters.failures);
   metrics.set("wscluster_edge_commands", counters.commands);
   metrics.set("wscluster_edge_proxy_losses", counters.proxyLosses);
+  metrics.set("wscluster_edge_connections_limit", connectionLimit);
   // Unknown is not zero: without an answer the last figures stay.
   if (state === undefined) return;
   const servers = Object.values(state.servers);

@@ -65,6 +65,7 @@ describe.skipIf(HAPROXY === undefined)("startAgent", () => {
     const { body } = await ask(EDGE_PATHS.metrics);
     expect(body).toContain('wscluster_edge_servers{state="ready"} 1');
     expect(body).toContain("wscluster_edge_generation 3");
+    expect(Number(/^wscluster_edge_connections_limit (\d+)/m.exec(body)?.[1])).toBeGreaterThanOrEqual(1_000);
   });
 
   it("is alive but not ready without its proxy, and has no state to show", async () => {

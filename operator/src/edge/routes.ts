@@ -6,7 +6,7 @@ import { recordEdge, type EdgeCounters, type EdgeMetrics } from "./counters.ts";
 import type { Termination } from "./termination.ts";
 
 export type EdgeRoutesOptions = {
-  readonly agent: Pick<EdgeAgent, "state" | "isReady" | "held">;
+  readonly agent: Pick<EdgeAgent, "state" | "isReady" | "held" | "connectionLimit">;
   readonly termination: Pick<Termination, "onHook">;
   readonly counters: EdgeCounters;
   readonly metrics: EdgeMetrics;
@@ -35,7 +35,11 @@ export function edgeRoutes({ agent, termination, counters, metrics }: EdgeRoutes
         : { status: 503, body: { ok: false, message: "this pod is not being ended" } };
     },
     async [`GET ${EDGE_PATHS.metrics}`](): Promise<AdminAnswer> {
-      recordEdge(metrics, counters, await agent.state().catch(() => undefined), agent.held !== undefined);
+      recordEdge(metrics, counters, {
+        state: await agent.state().catch(() => undefined),
+        isHeld: agent.held !== undefined,
+        connectionLimit: agent.connectionLimit,
+      });
       return { status: 200, body: await metrics.text(), contentType: metrics.contentType };
     },
   };

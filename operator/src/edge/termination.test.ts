@@ -18,7 +18,7 @@ class FakeProxy implements Pick<Proxy, "read" | "setAccepting"> {
   }
 }
 
-const quiet = { info: () => {}, warn: () => {} };
+const quiet = { debug: () => {}, info: () => {}, warn: () => {} };
 
 /** Lets pending promises settle between steps of the fake clock. */
 async function advance(clock: FakeClock, ms: number): Promise<void> {
