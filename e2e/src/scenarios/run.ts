@@ -1,4 +1,5 @@
 // Runs scenarios one after another, each in a namespace of its own, and says of each failure what the cluster said.
+import { LABELS } from "@wscluster/crds";
 import type { ClusterAccess } from "../cluster/access.ts";
 import type { ProductImages } from "../product/install.ts";
 import { createNamespace, deleteNamespace, OPERATOR_SELECTOR, SYSTEM_NAMESPACE } from "../product/install.ts";
@@ -22,7 +23,10 @@ export type RunOptions = {
 };
 
 const DESCRIBE_LINES = 60;
-const LOG_LINES = 40;
+const POD_LINES = 40;
+const LOG_LINES = 12;
+/** A pass of the operator is one long line. */
+const LOG_COLUMNS = 600;
 
 export async function runScenario(scenario: Scenario, options: RunOptions): Promise<Outcome> {
   const begin = performance.now();
@@ -65,14 +69,24 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
 
 /** What the cluster says about a failed scenario. */
 async function circumstances(access: ClusterAccess, namespace: string): Promise<string> {
-  const tail = (text: string, lines: number) => text.trimEnd().split("\n").slice(-lines).join("\n");
+  const tail = (text: string, lines: number) =>
+    text
+      .trimEnd()
+      .split("\n")
+      .slice(-lines)
+      .map((line) => line.slice(0, LOG_COLUMNS))
+      .join("\n");
   const ask = async (title: string, args: readonly string[], lines: number) => {
     const answer = await access.tryKubectl(args);
     return `--- ${title}\n${tail(answer.stdout || answer.stderr, lines)}`;
   };
   const parts = await Promise.all([
     ask("kubectl describe wsc", ["describe", "wsc", `--namespace=${namespace}`], DESCRIBE_LINES),
-    ask("kubectl get pods", ["get", "pods", `--namespace=${namespace}`, "--output=wide", "--show-labels"], LOG_LINES),
+    ask(
+      "kubectl get pods",
+      ["get", "pods", `--namespace=${namespace}`, `--label-columns=${LABELS.set},${LABELS.traffic}`],
+      POD_LINES,
+    ),
     ask(
       "operator log",
       ["logs", `--namespace=${SYSTEM_NAMESPACE}`, `--selector=${OPERATOR_SELECTOR}`, `--tail=${LOG_LINES}`],

@@ -11,6 +11,8 @@ import type { Checks, ScenarioContext } from "./scenario.ts";
 const MIN_AVAILABILITY_PERCENT = 99.9;
 const MAX_P99_DARK_MS = 50;
 export const ROLLOUT_TIMEOUT_MS = 150_000;
+/** From the image change: the new pods start, are verified and take new connections. */
+const FIRST_MOVE_TIMEOUT_MS = 60_000;
 
 export async function openChat(
   context: ScenarioContext,
@@ -41,7 +43,7 @@ export function untilLoad(
   load: Load,
   what: string,
   isReached: (stats: LoadStats) => boolean,
-  timeoutMs = ROLLOUT_TIMEOUT_MS,
+  timeoutMs = FIRST_MOVE_TIMEOUT_MS,
 ): Promise<LoadStats> {
   return waitFor(what, async () => (load.stats && isReached(load.stats) ? load.stats : undefined), {
     timeoutMs,
