@@ -186,9 +186,10 @@ export class Pod {
         void this.#poll();
       },
     });
-    await this.#beat();
     this.port = await this.#front.start();
     this.adminPort = await this.#admin.start();
+    // Probes answer from here on, also when the store does not: only the first Ready waits for it.
+    await this.#beat();
     this.#wheel.start(() => settings().heartbeatMs);
     this.#every(this.#options.pollMs ?? POLL_MS, () => this.#poll());
     this.#every(BEAT_MS, () => this.#beat());

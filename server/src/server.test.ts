@@ -1,27 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { MemoryStore, startServer } from "./testing/index.ts";
-import type { StartServerOptions, TestServer } from "./testing/index.ts";
-import { RawClient } from "./testing/raw-client.ts";
+import { MemoryStore } from "./testing/index.ts";
+import { createStage } from "./testing/stage.ts";
 
-const running: TestServer[] = [];
-const clients: RawClient[] = [];
-
-async function server(options: StartServerOptions = {}): Promise<TestServer> {
-  const started = await startServer(options);
-  running.push(started);
-  return started;
-}
-
-async function connect(url: string, named?: { readonly pod: string; readonly ticket: string }): Promise<RawClient> {
-  const client = await RawClient.connect(url, named);
-  clients.push(client);
-  return client;
-}
-
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.ws.terminate();
-  await Promise.all(running.splice(0).map((one) => one.stop()));
-});
+const { server, connect, clear } = createStage();
+afterEach(clear);
 
 describe("a conversation", () => {
   it("welcomes, subscribes, publishes and delivers the payload's bytes as they came", async () => {
