@@ -207,6 +207,14 @@ describe.skipIf(HAPROXY === undefined)("edge agent with HAProxy", () => {
     await acknowledged(4, { [BLUE_1]: "ready" });
   });
 
+  it("lets go of a proxy that was told to stop softly", async () => {
+    source.set([], { generation: 1, takesNew: ["blue"] });
+    await acknowledged(1, {});
+    process.kill(haproxy.pid, "SIGUSR1");
+    await until(async () => !(await agent.isReady()), "it is not ready");
+    await haproxy.ended();
+  });
+
   it("acknowledges nothing that the proxy has no more, and repairs it", async () => {
     const blue = await pod(BLUE_1);
     source.set([podFor(blue, "blue")], { generation: 4, takesNew: ["blue"] });

@@ -126,6 +126,14 @@ describe("the agent's loop", () => {
     expect(saved.length).toBe(1);
   });
 
+  it("is not put off by changes that never end", async () => {
+    for (let count = 1; count <= 5; count++) {
+      set([pod("b", "blue")], count, "blue");
+      await clock.advance(10);
+    }
+    expect(states()).toEqual({ b: "ready" });
+  });
+
   it("finds at the resync what no event told", async () => {
     set([pod("b", "blue")], 1, "blue");
     await clock.advance(50);

@@ -1,5 +1,5 @@
 // The pod of an edge: HAProxy and the agent beside it. Pure. Not here: the ReplicaSet, labels, the Service and RBAC objects.
-import { childNames, LABELS, PORTS } from "@wscluster/crds";
+import { childNames, PORTS } from "@wscluster/crds";
 import { EDGE_PATHS } from "@wscluster/protocol";
 import { EDGE_CLIENT_PATHS } from "./haproxy-config.ts";
 
@@ -165,9 +165,4 @@ export function edgeRoleRulesFor(cluster: string) {
     { apiGroups: [""], resources: ["pods"], verbs },
     { apiGroups: [""], resources: ["configmaps"], resourceNames: [childNames(cluster).edgeInstructions], verbs },
   ];
-}
-
-/** Label selector of the pods that the agent puts into the proxy. */
-export function serverSelectorFor(cluster: string): Record<string, string> {
-  return { [LABELS.cluster]: cluster, [LABELS.component]: "server" };
 }
