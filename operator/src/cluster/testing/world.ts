@@ -32,6 +32,7 @@ export class World {
   /** Actions that were sent, without status writes. */
   actions = 0;
   operatorIsUp = true;
+  defaults = { agentImage: "operator:1", edgeImage: "haproxy:1" };
   arrivalsPerSecond = 0;
   /** Stops the operator after so many sent actions, once. */
   crashAfter: number | undefined;
@@ -83,6 +84,27 @@ export class World {
     this.#arrivals = new Map();
     this.#lastStatusMs = undefined;
     this.#epoch++;
+  }
+
+  /** Makes a ReplicaSet look as if an older renderer had written it. */
+  ageTemplate(set: Stored): void {
+    const annotations = { ...set.metadata.annotations };
+    const old = (annotations[ANNOTATIONS.template] ?? "").replaceAll('"enableServiceLinks":false,', "");
+    annotations[ANNOTATIONS.template] = old;
+    annotations[ANNOTATIONS.rendererVersion] = "0";
+    const spec = record(set["spec"]);
+    const { metadata } = record(spec["template"]);
+    const template = { metadata, spec: record(JSON.parse(old))["spec"] };
+    this.table.put({ ...set, spec: { ...spec, template }, metadata: { ...set.metadata, annotations } });
+  }
+
+  ageEdgeConfig(): void {
+    for (const map of this.table.list("ConfigMap")) {
+      const data = record(map["data"]);
+      if (typeof data["haproxy.cfg"] === "string") {
+        this.table.put({ ...map, data: { "haproxy.cfg": `# older\n${data["haproxy.cfg"]}` } });
+      }
+    }
   }
 
   /** Lets seconds pass; `until` ends it early. Returns whether `until` came true. */
@@ -167,7 +189,7 @@ export class World {
         return arrival === undefined ? undefined : { steadyFromMs: arrival.fromMs, steadyToMs: arrival.toMs };
       },
       memory: this.#memory.facts(nowMs, this.#maxPerSecond()),
-      defaults: { agentImage: "operator:1", edgeImage: "haproxy:1" },
+      defaults: this.defaults,
     };
   }
 
