@@ -10,6 +10,8 @@ import type { CreateServerOptions } from "../create-server.ts";
 import type { Pod } from "../pod.ts";
 
 export { MemoryBroker, MemoryStore } from "../broker/memory.ts";
+export { SimulatedPod } from "./simulated-pod.ts";
+export type { SimulatedPeer, SimulatedSocket } from "./simulated-pod.ts";
 export { SUBPROTOCOL };
 
 export const TEST_ADMIN_KEY = "test-admin-key-0123456789";

@@ -127,7 +127,7 @@ export class SimulatedPod {
       checkTicket: (text) => verifyTicket(TICKET_KEYS, text),
       now: () => Date.now(),
       metrics: createMetrics(SERVER_METRICS, false),
-      log: createLogger({ level: "silent" }),
+      log: createLogger("silent"),
       pace: () => undefined,
     };
   }
