@@ -65,7 +65,13 @@ export async function startHaproxy(podUid: string, options: Partial<HaproxyConfi
     await gone;
     await Promise.all([runtimePath, clientPath, healthPath].map((path) => rm(path, { force: true })));
   };
-  await start();
+  try {
+    await start();
+  } catch (error) {
+    await kill();
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
   return {
     folder,
     runtimePath,
