@@ -127,14 +127,16 @@ export class ClientSocket implements Subscriber {
   /** Sends what is queued, then the close frame; ws ends the TCP connection when the client does not answer in time. */
   close(code: number, reason: string): void {
     if (this.#closing || this.#ended) return;
-    const slow = code === CLOSE_CODES.slowConsumer.code;
-    if (!slow) this.flush();
+    const isDeaf = code === CLOSE_CODES.slowConsumer.code || code === CLOSE_CODES.noPong.code;
+    if (!isDeaf) this.flush();
     this.#closing = true;
     this.#queue = [];
     this.#queuedBytes = 0;
     this.#ws.close(code, reason);
+    // The client's close frame has to be read, also where reading was paused.
+    this.#ws.resume();
     // A client that does not read will not read the close frame either.
-    if (slow) setTimeout(() => this.terminate(), SLOW_CLOSE_MS).unref();
+    if (isDeaf) setTimeout(() => this.terminate(), DEAF_CLOSE_MS).unref();
   }
 
   terminate(): void {
@@ -147,7 +149,7 @@ export class ClientSocket implements Subscriber {
   }
 
   resume(): void {
-    if (this.#ws.readyState === WebSocket.OPEN) this.#ws.resume();
+    this.#ws.resume();
   }
 
   ended(code: number): void {
@@ -163,7 +165,7 @@ export class ClientSocket implements Subscriber {
   }
 }
 
-const SLOW_CLOSE_MS = 1_000;
+const DEAF_CLOSE_MS = 1_000;
 
 function onMessage(this: WebSocket, data: WebSocket.RawData, isBinary: boolean): void {
   const owner = this instanceof Carrier ? this.client?.owner : undefined;

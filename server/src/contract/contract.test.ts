@@ -1,0 +1,240 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { CONTRACT_PATHS, WRITE_HEADERS } from "@wscluster/protocol";
+import type { Grant, ModeRequest, PodState, WriteAnswer } from "@wscluster/protocol";
+import { sha256Hex, signWrite } from "@wscluster/platform";
+import { MemoryStore, TEST_ADMIN_KEY } from "../testing/index.ts";
+import type { TestServer } from "../testing/index.ts";
+import type { RawClient } from "../testing/raw-client.ts";
+import { createStage } from "../testing/stage.ts";
+
+const { server, connect, clear } = createStage();
+afterEach(clear);
+
+async function write(
+  to: TestServer,
+  path: string,
+  body: ModeRequest | Grant,
+  epoch: number,
+  seq: number,
+  key = TEST_ADMIN_KEY,
+): Promise<readonly [number, WriteAnswer]> {
+  const text = JSON.stringify(body);
+  const signature = signWrite(key, {
+    method: "POST",
+    path,
+    bodySha256: sha256Hex(text),
+    podUid: to.pod.podUid,
+    bootNonce: to.pod.bootNonce,
+    epoch,
+    seq,
+  });
+  const response = await fetch(to.adminUrl + path, {
+    method: "POST",
+    body: text,
+    headers: {
+      [WRITE_HEADERS.epoch]: String(epoch),
+      [WRITE_HEADERS.seq]: String(seq),
+      [WRITE_HEADERS.signature]: signature,
+    },
+  });
+  return [response.status, (await response.json()) as WriteAnswer];
+}
+
+const { mode: MODE, grants: GRANTS, state: STATE, readyz: READY, livez: LIVE } = CONTRACT_PATHS;
+const stateOf = async (one: TestServer) => (await (await fetch(one.adminUrl + STATE)).json()) as PodState;
+const statusOf = async (one: TestServer, path: string) => (await fetch(one.adminUrl + path)).status;
+
+function grantFor(target: TestServer, change: Partial<Grant>): Grant {
+  return {
+    epoch: 1,
+    seq: 1,
+    intent: "rollout/r/1",
+    count: 10,
+    windowMs: 200,
+    targets: [{ pod: target.podKey, count: 10 }],
+    deadlineMs: 5_000,
+    ...change,
+  };
+}
+
+async function openClients(one: TestServer, count: number, caps: readonly ("migrate" | "resume")[] = ["migrate"]) {
+  const clients: RawClient[] = [];
+  for (let n = 0; n < count; n += 1) {
+    const client = await connect(one.url);
+    client.hello({ caps });
+    await client.find("ready");
+    clients.push(client);
+  }
+  return clients;
+}
+
+const asked = (clients: readonly RawClient[]) =>
+  clients.filter(({ frames }) => frames.some(({ t }) => t === "migrate")).length;
+
+describe("contract writes", () => {
+  it("take effect once, in order of epoch and seq, over both endpoints", async () => {
+    const a = await server();
+    const on = { mode: "active", sealed: false } as const;
+    const off = { mode: "none", sealed: false } as const;
+    expect(await write(a, MODE, off, 2, 5)).toEqual([200, { ok: true, epoch: 2, seq: 5 }]);
+    // The same seq again gets the same answer and does nothing, whatever it says.
+    expect(await write(a, MODE, on, 2, 5)).toEqual([200, { ok: true, epoch: 2, seq: 5 }]);
+    expect((await stateOf(a)).mode).toBe("none");
+    expect(await write(a, MODE, on, 2, 4)).toMatchObject([409, { code: "stale-seq", epoch: 2, seq: 5 }]);
+    expect(await write(a, MODE, on, 1, 9)).toMatchObject([409, { code: "stale-epoch" }]);
+    expect(await write(a, GRANTS, grantFor(a, { epoch: 2, seq: 5 }), 2, 5)).toMatchObject([200, { seq: 5 }]);
+    expect(await write(a, GRANTS, grantFor(a, { epoch: 2, seq: 6 }), 2, 6)).toMatchObject([200, { seq: 6 }]);
+    expect(await write(a, MODE, on, 3, 1)).toMatchObject([200, { epoch: 3, seq: 1 }]);
+    expect(await stateOf(a)).toMatchObject({ mode: "active", epoch: 3, seq: 1, refusedWrites: 2 });
+  });
+
+  it("are refused with a wrong key, for another pod or boot, or when the body was changed", async () => {
+    const [a, b] = [await server(), await server()];
+    const body = { mode: "none", sealed: true } as const;
+    expect(await write(a, MODE, body, 1, 1, "another-key")).toMatchObject([401, { code: "bad-signature" }]);
+    const foreign = { ...a, adminUrl: b.adminUrl };
+    expect((await write(foreign, MODE, body, 1, 1))[0]).toBe(401);
+    expect((await fetch(a.adminUrl + MODE, { method: "POST", body: JSON.stringify(body) })).status).toBe(401);
+    expect(await stateOf(a)).toMatchObject({ mode: "active", sealed: false, epoch: 0, refusedWrites: 2 });
+  });
+
+  it("are refused when the body is wrong, and use up no seq", async () => {
+    const a = await server();
+    const wrong = [
+      grantFor(a, { epoch: 1, seq: 2 }),
+      grantFor(a, { count: -1 }),
+      grantFor(a, { windowMs: 0 }),
+      { ...grantFor(a, {}), intent: "holiday/x" } as unknown as Grant,
+      grantFor(a, { select: { partition: 3 } }),
+    ];
+    for (const grant of wrong)
+      expect(await write(a, GRANTS, grant, 1, 1)).toMatchObject([400, { code: "bad-request" }]);
+    expect((await write(a, GRANTS, grantFor(a, {}), 1, 1))[0]).toBe(200);
+  });
+});
+
+describe("readiness", () => {
+  it("stays while the pod drains and goes when it is sealed and empty; undoing it brings it back", async () => {
+    const a = await server();
+    const [client] = await openClients(a, 1);
+    expect(await statusOf(a, READY)).toBe(200);
+    await write(a, MODE, { mode: "none", sealed: true }, 1, 1);
+    expect(await statusOf(a, READY)).toBe(200);
+    client?.close();
+    await expect.poll(() => statusOf(a, READY)).toBe(503);
+    expect(await statusOf(a, LIVE)).toBe(200);
+    await write(a, MODE, { mode: "active", sealed: false }, 1, 2);
+    expect(await statusOf(a, READY)).toBe(200);
+  });
+
+  it("waits for the store at first and never again", async () => {
+    const store = new MemoryStore();
+    store.away = true;
+    const a = await server({ broker: store });
+    expect(await statusOf(a, READY)).toBe(503);
+    expect(await statusOf(a, LIVE)).toBe(200);
+    store.away = false;
+    await expect.poll(() => statusOf(a, READY), { timeout: 5_000 }).toBe(200);
+    store.away = true;
+    await expect.poll(async () => (await stateOf(a)).broker.ok, { timeout: 8_000 }).toBe(false);
+    expect(await statusOf(a, READY)).toBe(200);
+    expect(await statusOf(a, LIVE)).toBe(200);
+  });
+});
+
+describe("grants", () => {
+  it("move at most so many connections, to the targets named, and count them", async () => {
+    const store = new MemoryStore();
+    const [a, b, c] = [
+      await server({ broker: store }),
+      await server({ broker: store }),
+      await server({ broker: store }),
+    ];
+    const clients = await openClients(a, 8);
+    const targets = [
+      { pod: b.podKey, count: 4 },
+      { pod: c.podKey, count: 2 },
+    ];
+    await write(a, GRANTS, grantFor(b, { count: 6, targets }), 1, 1);
+    await expect.poll(() => asked(clients)).toBe(6);
+    const pods = clients.flatMap(({ frames }) => frames.flatMap((frame) => (frame.t === "migrate" ? [frame.pod] : [])));
+    expect(pods.filter((pod) => pod === b.podKey)).toHaveLength(4);
+    expect(pods.filter((pod) => pod === c.podKey)).toHaveLength(2);
+    expect((await stateOf(a)).moving).toBe(6);
+    await expect.poll(async () => (await stateOf(b)).receipts["rollout/r/1"]?.offered).toBe(6);
+    const willing = clients.find(({ frames }) => frames.some(({ t }) => t === "migrate"));
+    const { id } = (await willing?.find("migrate")) ?? expect.unreachable();
+    willing?.send({ t: "migrate.fail", id, why: "no route" });
+    await expect.poll(async () => (await stateOf(b)).receipts["rollout/r/1"]?.refused).toBe(1);
+    expect((await stateOf(a)).moving).toBe(5);
+  });
+
+  it("replace the unused rest of the one before", async () => {
+    const [a, b] = [await server(), await server()];
+    const clients = await openClients(a, 6);
+    const slow = grantFor(b, { count: 6, windowMs: 3_600_000, targets: [{ pod: b.podKey, count: 6 }] });
+    await write(a, GRANTS, slow, 1, 1);
+    await write(a, GRANTS, grantFor(b, { seq: 2, count: 2, windowMs: 50 }), 1, 2);
+    await expect.poll(() => asked(clients)).toBe(2);
+    await write(a, GRANTS, grantFor(b, { seq: 3, count: 0, targets: [], windowMs: 50 }), 1, 3);
+    await expect.poll(async () => (await stateOf(a)).moving).toBe(2);
+    expect(asked(clients)).toBe(2);
+  });
+
+  it("that are not answered in time count as late; the client stays and may be asked again", async () => {
+    const [a, b] = [await server(), await server()];
+    const [client] = await openClients(a, 1);
+    await write(a, GRANTS, grantFor(b, { count: 1, windowMs: 20, deadlineMs: 50 }), 1, 1);
+    await client?.find("migrate");
+    await expect.poll(async () => (await stateOf(a)).receipts["rollout/r/1"]).toMatchObject({ offered: 1, late: 1 });
+    expect(await stateOf(a)).toMatchObject({ connections: 1, moving: 0 });
+    client?.clear();
+    await write(a, GRANTS, grantFor(b, { seq: 2, count: 1, windowMs: 20 }), 1, 2);
+    await client?.find("migrate");
+  });
+
+  it("ask clients that cannot move to come back by themselves, after those that can", async () => {
+    const [a, b] = [await server(), await server()];
+    const [plain] = await openClients(a, 1, ["resume"]);
+    const [able] = await openClients(a, 1);
+    await write(a, GRANTS, grantFor(b, { count: 1, windowMs: 20 }), 1, 1);
+    await able?.find("migrate");
+    expect(plain?.frames.some(({ t }) => t === "bye")).toBe(false);
+    await write(a, GRANTS, grantFor(b, { seq: 2, count: 2, windowMs: 20 }), 1, 2);
+    expect(await plain?.find("bye")).toMatchObject({ code: 4202, minMs: 0 });
+    expect(await plain?.closed).toBe(4202);
+    await expect.poll(async () => (await stateOf(a)).receipts["rollout/r/1"]).toMatchObject({ offered: 2, cut: 1 });
+  });
+});
+
+describe("state", () => {
+  it("has what the operator needs", async () => {
+    const a = await server({ settings: { maxPerPod: 77, generation: 5 } });
+    await openClients(a, 2);
+    await openClients(a, 1, ["resume"]);
+    expect(await stateOf(a)).toMatchObject({
+      contract: 1,
+      podKey: a.podKey,
+      bootNonce: a.pod.bootNonce,
+      mode: "active",
+      sealed: false,
+      terminating: false,
+      connections: 3,
+      sessions: { migrate: 2, resume: 1, plain: 0 },
+      preparing: 0,
+      capacity: 77,
+      arrivals: { named: 0, unnamed: 3 },
+      broker: { ok: true },
+      moving: 0,
+      receipts: {},
+      configGeneration: 5,
+      speaks: { protocol: 1, session: 1, ticket: 1 },
+    });
+    const metrics = await (await fetch(a.adminUrl + CONTRACT_PATHS.metrics)).text();
+    expect(metrics).toContain("wscluster_connections 3");
+    const health = (await (await fetch(a.adminUrl + CONTRACT_PATHS.health)).json()) as {
+      checks: readonly { name: string }[];
+    };
+    expect(health.checks.map(({ name }) => name)).toEqual(["slots", "brokerSilenceMs", "eventLoopLagMs"]);
+  });
+});
