@@ -212,15 +212,14 @@ class Run {
   async #setMode(action: Extract<Action, { kind: "mode" }>): Promise<void> {
     const target = this.#targetOf((pod) => pod.uid === action.pod);
     if (target === undefined) return;
-    const epoch = await this.#context.fence();
-    const outcome = await this.#ports.writer.setMode(
-      target,
-      action.request,
-      epoch,
-      this.#adminKey(),
-      this.#context.signal,
-    );
-    this.#judge(outcome, target, `mode=${action.request.mode} sealed=${action.request.sealed}`);
+    const { memory, signal, fence } = this.#context;
+    const { writer, nowMs } = this.#ports;
+    const what = `mode=${action.request.mode} sealed=${action.request.sealed}`;
+    if (memory.isModeRecent(target.uid, what, nowMs())) return;
+    const epoch = await fence();
+    const outcome = await writer.setMode(target, action.request, epoch, this.#adminKey(), signal);
+    if (outcome.kind === "accepted") memory.noteMode(target.uid, what, nowMs());
+    this.#judge(outcome, target, what);
   }
 
   async #grant(grants: readonly PlannedGrant[]): Promise<void> {

@@ -7,10 +7,13 @@ import type { Plan } from "./plan.ts";
 
 /** The pace is measured over this time. */
 const PACE_WINDOW_MS = 10_000;
+/** By then a state that was asked for after a mode write has come. */
+const MODE_SETTLES_MS = 1_500;
 
 export class ClusterMemory {
   #ledger: MoveLedger;
   #progress: { of: string; best: number; sinceMs: number } | undefined;
+  readonly #modes = new Map<string, { mode: string; atMs: number }>();
   #pace: { atMs: number; left: number }[] = [];
 
   constructor(nowMs: number) {
@@ -32,6 +35,17 @@ export class ClusterMemory {
       grants: this.#ledger.grants.filter((grant) => nowMs - grant.sentAtMs < 2_000),
       movedPerSecond,
     };
+  }
+
+  /** Whether this very mode was given to the pod a moment ago: its state may be older than that. */
+  isModeRecent(uid: string, mode: string, nowMs: number): boolean {
+    const last = this.#modes.get(uid);
+    return last !== undefined && last.mode === mode && nowMs - last.atMs < MODE_SETTLES_MS;
+  }
+
+  noteMode(uid: string, mode: string, nowMs: number): void {
+    for (const [old, { atMs }] of this.#modes) if (nowMs - atMs >= MODE_SETTLES_MS) this.#modes.delete(old);
+    this.#modes.set(uid, { mode, atMs: nowMs });
   }
 
   /** Notes what a plan found: is there less to do than ever before? */
