@@ -45,7 +45,7 @@ describe("a first connection", () => {
     const isReady = scene.client.ready();
     scene.socket().say(ready);
     await isReady;
-    expect([scene.client.state, scene.client.pod, scene.client.user]).toEqual(["live", POD.blue, undefined]);
+    expect([scene.client.state, scene.client.pod, scene.client.user]).toEqual(["live", POD.blue, "ann"]);
   });
 
   it("asks a token provider and never puts a second socket up while it waits", async () => {
@@ -201,6 +201,26 @@ describe("coming back", () => {
     scene.socket().end(1006);
     await scene.clock.advance(20_000);
     expect(scene.socket().open().last("hello").resume).toMatchObject({ session: "s2", secret: "other" });
+  });
+
+  it("does not take another name that it got for a loss: what was acknowledged is not published again", async () => {
+    const scene = await live();
+    const first = scene.client.publish(CHANNEL, "a");
+    scene.socket().say({ t: "pub.ok", i: scene.socket().last("pub").i, e: "e1", o: 1 });
+    await first;
+    scene.socket().end(1006);
+    await scene.clock.advance(1_500);
+    scene
+      .socket()
+      .open()
+      .say(welcome({ session: "s2", user: "anon-2" }), ready);
+    void scene.client.publish(CHANNEL, "b");
+    expect(
+      scene
+        .socket()
+        .all("pub")
+        .map(({ s, d }) => [s, d]),
+    ).toEqual([[1, "b"]]);
   });
 
   it("says a gap itself when the server owed one", async () => {

@@ -110,7 +110,7 @@ describe("two sockets that follow one stream, one ahead or behind, through benig
             const items = log.slice(after === "unknown" ? 0 : after);
             return { e: items[0]?.e ?? current(), items: items.map(frameOf), more: false };
           },
-          onDiverged: () => {},
+          onLost: () => {},
         };
         const subscriptions = new Subscriptions(host, new Diagnostics(() => 0));
         subscriptions.subscribe("c", {

@@ -241,6 +241,19 @@ export class Publisher {
     this.#pump(stream);
   }
 
+  /**
+   * Numbers begin again at 1, for what has no answer yet. To be called also when the server knows us as another user, for whom it
+   * has no numbers: taking that for a loss would publish again what was acknowledged.
+   */
+  renumber(): void {
+    for (const stream of this.#streams.values()) {
+      stream.kept = [];
+      stream.open = stream.open.filter((entry) => entry.state !== "stored");
+      stream.lastSeq = 0;
+      for (const entry of stream.open) entry.seq = ++stream.lastSeq;
+    }
+  }
+
   /** Ends everything with `error`. */
   fail(error: ClientError): void {
     this.#outlet = undefined;
@@ -359,12 +372,7 @@ export class Publisher {
     this.#raising = false;
     this.#raises += 1;
     this.#producer = { id: this.#producer.id, gen: this.#producer.gen + 1 };
-    for (const stream of this.#streams.values()) {
-      stream.kept = [];
-      stream.open = stream.open.filter((entry) => entry.state !== "stored");
-      stream.lastSeq = 0;
-      for (const entry of stream.open) entry.seq = ++stream.lastSeq;
-    }
+    this.renumber();
     this.#outlet = undefined;
     this.#diagnostics.emit("producer-generation", { generation: this.#producer.gen });
     this.#host.onGenerationRaised(this.#producer);

@@ -39,7 +39,10 @@ export class Session {
   #move: Move | undefined;
   #nextMigrate: MigrateFrame | undefined;
   #identity: Identity | undefined;
+  /** What to ask to be called. */
   #user: string | undefined;
+  /** What the server calls us. */
+  #knownAs: string | undefined;
   #token: string | undefined;
   #way: Way | undefined;
   #links = 0;
@@ -60,7 +63,7 @@ export class Session {
         sendSubscribe: () => this.#channels.askMissing(),
         sendUnsubscribe: (channel) => this.#channels.leave(channel),
         fetch: (channel, from, n) => this.fetch(channel, from, n),
-        onDiverged: (channel, previous) => this.publisher.republish(channel, previous),
+        onLost: (channel, previous) => this.publisher.republish(channel, previous),
       },
       this.diagnostics,
     );
@@ -101,7 +104,7 @@ export class Session {
   }
 
   get user(): string | undefined {
-    return this.#user;
+    return this.#knownAs;
   }
 
   start(): void {
@@ -193,6 +196,8 @@ export class Session {
     if (!this.#go("welcomed")) return;
     const wasKnown = this.#identity !== undefined;
     if (frame.secret !== undefined) this.#identity = { session: frame.session, secret: frame.secret };
+    if (this.#knownAs !== undefined && this.#knownAs !== frame.user) this.publisher.renumber();
+    this.#knownAs = frame.user;
     // An anonymous user keeps the name that the server gave: publishers are told apart by it.
     if (this.#token === undefined) this.#user = frame.user;
     this.#way = undefined;

@@ -22,7 +22,7 @@ export interface SubscriptionsHost {
   /** A page of history over the connection in use; rejects when that breaks. */
   fetch(channel: string, from: Position, n: number): Promise<Page>;
   /** What the application saw above `previous` is gone: publish again what was kept. */
-  onDiverged(channel: string, previous: Position): void;
+  onLost(channel: string, previous: Position): void;
 }
 
 /** Frames kept while a hole before them is being filled; above it the rest is fetched as well. */
@@ -210,8 +210,11 @@ export class Subscriptions {
       // The old socket may still bring these messages: no reason to call them lost. `adopt` looks after what it did not bring.
       return;
     }
+    const { epoch } = channel.cursor;
     channel.cursor = verdict.cursor;
     this.#tellGap(channel, frame.e, verdict.from, verdict.to, frame.why);
+    // Nothing of a life that the store does not know is left in it.
+    if (frame.why === "stream-lost" && epoch !== frame.e) this.#host.onLost(channel.name, { epoch, offset: 0 });
     this.#drain(channel);
   }
 
@@ -231,7 +234,7 @@ export class Subscriptions {
     this.#diagnostics.counters.diverged += 1;
     this.#diagnostics.emit("diverged", { channel: channel.name, position, previous });
     this.#diagnostics.run(() => channel.options.onDiverged?.({ channel: channel.name, previous, position }));
-    this.#host.onDiverged(channel.name, previous);
+    this.#host.onLost(channel.name, previous);
   }
 
   #tellGap(channel: Channel, epoch: string, from: number, to: number, why: GapReason): void {

@@ -89,6 +89,8 @@ export class SimulatedPod {
   #needsResync = false;
   #polling = false;
   isDead = false;
+  /** The store answered once. No edge leads anybody to a pod before. */
+  isReady = false;
 
   constructor({ key, store, drops, heartbeatMs = 20_000, sessionTtlMs = 120_000 }: SimulatedPodOptions) {
     this.key = key;
@@ -158,7 +160,7 @@ export class SimulatedPod {
   accept(url: URL, peer: SimulatedPeer): SimulatedSocket | undefined {
     const pod = url.searchParams.get(NAMED_ARRIVAL.pod);
     const ticket = url.searchParams.get(NAMED_ARRIVAL.ticket);
-    if (this.isDead || (pod !== null && pod !== this.key)) return undefined;
+    if (this.isDead || !this.isReady || (pod !== null && pod !== this.key)) return undefined;
     if (pod !== null && (ticket === null || !verifyTicket(TICKET_KEYS, ticket))) return undefined;
     const carrier = new SimulatedCarrier(peer);
     const tcp = new SimulatedTcp((text) => peer.onText(text));
@@ -219,6 +221,7 @@ export class SimulatedPod {
       const { key } = this;
       const entry = { mode: "active", sealed: false, terminating: false, gone: false, capacity: 10_000 } as const;
       await this.#broker.beat({ key, connections, ...entry });
+      this.isReady = true;
     } catch {
       // The lease ages.
     }
