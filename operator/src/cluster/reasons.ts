@@ -29,6 +29,7 @@ export const CONDITION_REASONS = {
   MovingConnections: "Live connections are moving to the set that takes new ones.",
   MovesPaused: "`moves.paused` stops every voluntary move.",
   DependencyFreeze: "The store does not answer to a majority of the pods: no connection is moved until it does.",
+  EdgeRolling: "The edge's pods are being replaced; their clients move to the new ones first.",
   Retaining: "The old set stays warm as an instant way back.",
   Retiring: "The old set is being emptied of pods.",
   GivingBack: "An aborted candidate's connections are moving back.",

@@ -111,6 +111,12 @@ const STORIES: Record<string, Story> = {
     world.setSpec({ replicas: 2 });
     world.run(5);
   },
+  "edge-roll"(world) {
+    begin(world);
+    world.say("the edge's image becomes haproxy:2");
+    world.setSpec({ edge: { image: "haproxy:2" } });
+    expect(world.run(60, () => world.facts().edgeSets.every((set) => set.image === "haproxy:2"))).toBe(true);
+  },
   "three-revisions"(world) {
     begin(world);
     world.say("the image becomes chat:2");
@@ -140,6 +146,7 @@ function endOf(world: World): unknown {
       .map((pod) => ({ revision: pod.revision, ready: pod.ready, traffic: pod.traffic })),
     sets: facts.sets.map(({ image, role, step, replicas, traffic }) => ({ image, role, step, replicas, traffic })),
     takesNew: facts.instructions?.takesNew,
+    edges: facts.edgeSets.map(({ image, replicas, traffic }) => ({ image, replicas, traffic })),
     budgets: facts.budgets.map(({ name }) => name).toSorted(),
     ready: world.status.conditions?.map(({ type, status, reason }) => `${type}=${status} ${reason}`),
   };

@@ -76,7 +76,9 @@ export function planGrants(facts: MoveFacts): MovePlan {
     group.forEach((donor, index) => {
       const count = shares[index] ?? 0;
       if (count === 0) return;
-      const targets = fill(room, count, donor.key);
+      // Off an edge a client may come back to its own pod, where there is no other.
+      const mayReturn = donor.edge !== undefined && room.length === 1;
+      const targets = fill(room, count, mayReturn ? undefined : donor.key);
       const placed = targets.reduce((sum, target) => sum + target.count, 0);
       if (placed === 0) return;
       tokens -= placed;
@@ -142,7 +144,7 @@ function roomOf(targets: readonly Target[], recent: readonly SentGrant[]): Room[
 }
 
 /** Puts `count` onto the emptiest targets, level by level. */
-function fill(room: readonly Room[], count: number, source: string): GrantTarget[] {
+function fill(room: readonly Room[], count: number, source: string | undefined): GrantTarget[] {
   const given = new Map<string, number>();
   for (let unit = 0; unit < count; unit++) {
     let best: Room | undefined;

@@ -71,6 +71,7 @@ const SERVING: ReadonlySet<ConditionReason> = new Set([
   "Retaining",
   "Retiring",
   "ScalingDown",
+  "EdgeRolling",
   "ScaleDownHeld",
 ]);
 
@@ -169,6 +170,10 @@ function progressingVerdict(decision: Decision): Verdict {
         message: `${draining.length} pods are being emptied, ${left} connections are left on them`,
       }
     );
+  }
+  if (decision.edge.isRolling) {
+    const message = `the edge's pods are being replaced, ${left} connections are left on the old ones`;
+    return held(decision) ?? { status: "True", reason: "EdgeRolling", message };
   }
   return restVerdict(decision);
 }

@@ -80,6 +80,8 @@ export function planEdge(facts: ClusterFacts): EdgePlan {
       ...relabel(pods, traffic),
     );
   }
+  // Deleted from outside, evicted, or one too many: its preStop hook keeps it alive while its clients move.
+  leaving.push(...facts.edgePods.filter((pod) => pod.deleting).map((pod) => pod.key));
   const used = new Set([revision, ...others.map((set) => set.revision)]);
   for (const { name, uid, revision: of } of facts.edgeConfigs) {
     if (!used.has(of)) removals.push({ kind: "delete", resource: "configMaps", name, uid });

@@ -69,8 +69,10 @@ function edgeDonors(facts: ClusterFacts, leavingEdges: readonly string[]): Donor
     return Object.entries(state.servers).flatMap(([key, server]) => {
       const pod = facts.pods.find((candidate) => candidate.key === key);
       if (server.sessions === 0 || pod === undefined || pod.deleting) return [];
-      const intent: IntentId = `edgeDrain/${edge.revision}`;
-      return [{ key, intent, connections: server.sessions, moving: 0, edge: edge.key }];
+      const intent: IntentId = `edgeDrain/${edge.key}`;
+      // Which of the pod's clients are being asked is not known by edge: none is asked twice rather than some.
+      const moving = Math.min(server.sessions, freshValue(pod.state)?.moving ?? 0);
+      return [{ key, intent, connections: server.sessions, moving, edge: edge.key }];
     });
   });
 }

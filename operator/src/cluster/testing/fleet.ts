@@ -19,12 +19,14 @@ export type ServerProcess = {
   mode: PodMode;
   sealed: boolean;
   connections: number;
+  /** The same clients by the edge pod that they come through. */
+  readonly via: Map<string, number>;
   unnamed: number;
   named: number;
   epoch: number;
   seq: number;
   /** Clients that were asked and come to their targets in the next second. */
-  onTheWay: { target: string; count: number; intent: string }[];
+  onTheWay: { target: string; count: number; intent: string; edge: string | undefined }[];
 };
 
 export class Fleet {
@@ -52,6 +54,7 @@ export class Fleet {
       mode,
       sealed: false,
       connections: 0,
+      via: new Map(),
       unnamed: 0,
       named: 0,
       epoch: 0,
@@ -64,7 +67,13 @@ export class Fleet {
     const server = this.servers.get(uid);
     this.cut += server?.connections ?? 0;
     this.servers.delete(uid);
-    this.edges.delete(uid);
+    if (!this.edges.delete(uid)) return;
+    for (const other of this.servers.values()) {
+      const through = other.via.get(uid) ?? 0;
+      this.cut += through;
+      other.connections -= through;
+      other.via.delete(uid);
+    }
   }
 
   isReady(uid: string): boolean {
@@ -106,13 +115,15 @@ export class Fleet {
     if (edge === undefined) return undefined;
     const servers = [...edge.known].map((key) => {
       const state = edge.usable.includes(key) ? ("ready" as const) : ("drain" as const);
-      return [key, { state, address: "10.0.0.1:8080", sessions: 0 }] as const;
+      const sessions = [...this.servers.values()].find((server) => server.key === key)?.via.get(uid) ?? 0;
+      return [key, { state, address: "10.0.0.1:8080", sessions }] as const;
     });
+    const connections = [...this.servers.values()].reduce((sum, server) => sum + (server.via.get(uid) ?? 0), 0);
     return {
       edge: podKey(uid),
       generation: edge.generation,
       servers: Object.fromEntries(servers),
-      connections: 0,
+      connections,
       sourceAgeMs: 0,
     };
   }
@@ -137,8 +148,10 @@ export class Fleet {
     for (const { pod, count } of grant.targets) {
       for (const edge of this.edges.values()) if (!edge.known.has(pod)) this.unknownTargets++;
       const busy = server.onTheWay.reduce((sum, move) => sum + move.count, 0);
-      const amount = Math.min(count, server.connections - busy);
-      if (amount > 0) server.onTheWay.push({ target: pod, count: amount, intent: grant.intent });
+      const edge = [...this.edges.keys()].find((uid) => podKey(uid) === grant.select?.edge);
+      const there = edge === undefined ? server.connections : (server.via.get(edge) ?? 0);
+      const amount = Math.min(count, server.connections - busy, there);
+      if (amount > 0) server.onTheWay.push({ target: pod, count: amount, intent: grant.intent, edge });
     }
     return true;
   }
@@ -147,12 +160,14 @@ export class Fleet {
   completeMoves(): void {
     if (!this.storeIsUp) return;
     for (const source of this.servers.values()) {
-      for (const { target, count, intent } of source.onTheWay.splice(0)) {
+      for (const { target, count, intent, edge } of source.onTheWay.splice(0)) {
         const to = [...this.servers.values()].find((server) => server.key === target);
         const before = this.receipts.get(intent) ?? NO_RECEIPTS;
         if (to === undefined) continue;
-        source.connections -= count;
-        to.connections += count;
+        for (let client = 0; client < count; client++) {
+          this.#leave(source, edge);
+          this.#enter(to);
+        }
         to.named += count;
         this.receipts.set(intent, { ...before, offered: before.offered + count, moved: before.moved + count });
       }
@@ -185,16 +200,33 @@ export class Fleet {
   /** Unnamed arrivals through the first edge. Returns how many found no pod. */
   arrive(count: number): number {
     const edge = [...this.edges.values()][0];
+    if (edge === undefined) return count;
     const open = [...this.servers.values()].filter(
       (server) => edge?.usable.includes(server.key) === true && server.mode === "active",
     );
     if (open.length === 0) return count;
     for (let client = 0; client < count; client++) {
       const least = open.reduce((best, server) => (server.connections < best.connections ? server : best));
-      least.connections++;
+      this.#enter(least);
       least.unnamed++;
     }
     return 0;
+  }
+
+  /** Edge pods that the Service leads to. */
+  serviceEdges: string[] = [];
+
+  #enter(server: ServerProcess): void {
+    const open = this.serviceEdges.filter((uid) => this.edges.has(uid));
+    const edge = open[server.connections % Math.max(1, open.length)] ?? [...this.edges.keys()][0];
+    server.connections++;
+    if (edge !== undefined) server.via.set(edge, (server.via.get(edge) ?? 0) + 1);
+  }
+
+  #leave(server: ServerProcess, edge: string | undefined): void {
+    const from = edge ?? [...server.via].find(([, count]) => count > 0)?.[0];
+    server.connections--;
+    if (from !== undefined) server.via.set(from, (server.via.get(from) ?? 0) - 1);
   }
 
   get connections(): number {

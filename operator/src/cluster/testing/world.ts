@@ -154,6 +154,9 @@ export class World {
         traffic: pod.labels[LABELS.traffic] ?? "none",
         set: pod.labels[LABELS.set] ?? "attached",
       }));
+    this.fleet.serviceEdges = pods
+      .filter((pod) => pod.labels[LABELS.component] === "edge" && pod.ready && pod.labels[LABELS.traffic] === "active")
+      .map((pod) => pod.uid);
     for (const pod of pods) {
       if (pod.labels[LABELS.component] === "edge" && pod.phase === "Running") {
         this.fleet.syncEdge(pod.uid, instructions, servers);
@@ -319,6 +322,18 @@ export class World {
         return `${annotations[ANNOTATIONS.color]} ${annotations[ANNOTATIONS.image]} ${marks} pods=${ready}/${mine.length} traffic=${traffic || "-"} connections=${held}${gone}`;
       })
       .toSorted();
+    const edges = this.table.list("ReplicaSet").filter((set) => set.metadata.labels?.[LABELS.component] === "edge");
+    // One edge revision is not worth a word.
+    if (edges.length > 1) {
+      for (const set of edges) {
+        const mine = pods.filter((pod) => pod.owner === set.metadata.uid);
+        const through = mine.reduce((sum, pod) => sum + (this.fleet.edgeStateOf(pod.uid)?.connections ?? 0), 0);
+        const traffic = set.metadata.labels?.[LABELS.traffic];
+        lines.push(
+          `edge ${set.metadata.annotations?.[ANNOTATIONS.image]} pods=${mine.length} traffic=${traffic} connections=${through}`,
+        );
+      }
+    }
     const told = lines.join(" | ");
     if (told === this.#told) return;
     this.#told = told;
