@@ -7,7 +7,8 @@ import type { Load } from "../load/load.ts";
 import type { Screen } from "./screen.ts";
 import type { RolloutView } from "./view.ts";
 
-const TICK_MS = 500;
+/** Each tick asks kubectl twice, on the machine that carries the load. */
+const TICK_MS = 1_000;
 const RATE_OVER_MS = 3_000;
 /** Two full sets of pods, their verification and the moves fit in it; a rollout that hangs is shown, not waited for. */
 const TIMEOUT_MS = 300_000;

@@ -14,6 +14,8 @@ import {
 import { waitFor } from "./wait.ts";
 
 const READY_TIMEOUT_MS = 120_000;
+/** Each question is a kubectl process: asked too often, it is load on the machine that is measured. */
+const ASK_EVERY_MS = 1_000;
 const EDGE_PORT = 80;
 const PATH = "/ws";
 
@@ -110,7 +112,7 @@ export class Chat {
         seen = `${sets.map((set) => `${set.color} ${set.role} ${set.connections ?? "?"}`).join(", ")}; ${status?.rollout?.phase ?? ""}`;
         return sets.find((set) => set.image === image && set.role === "stable");
       },
-      { timeoutMs, seen: () => seen, signal: this.#signal },
+      { timeoutMs, everyMs: ASK_EVERY_MS, seen: () => seen, signal: this.#signal },
     );
   }
 
@@ -125,7 +127,7 @@ export class Chat {
         const isDone = pods.length === replicas && pods.every((pod) => isReady(pod) && imageOf(pod) === image);
         return isDone || undefined;
       },
-      { timeoutMs, seen: () => seen, signal: this.#signal },
+      { timeoutMs, everyMs: ASK_EVERY_MS, seen: () => seen, signal: this.#signal },
     );
   }
 

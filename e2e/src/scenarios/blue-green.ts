@@ -6,6 +6,8 @@ import { breathe, checkNobodyNoticed, figures, openChat, openLoad, ROLLOUT_TIMEO
 const CLIENTS = 500;
 const PER_SECOND = 50;
 const MAX_PACE_ERROR_PERCENT = 5;
+/** Without a fault: all that a move costs its client is the commit. */
+const MAX_P99_DARK_MS = 50;
 
 export const blueGreen: Scenario = {
   name: "blue-green",
@@ -29,6 +31,11 @@ export const blueGreen: Scenario = {
     context.say(`${figures(summary)}; pace error ${paceError.toFixed(1)} %`);
     const checks = new Checks();
     checkNobodyNoticed(checks, summary);
+    checks.holds(
+      `p99 of the dark time <= ${MAX_P99_DARK_MS} ms`,
+      summary.p99GapMs <= MAX_P99_DARK_MS,
+      summary.p99GapMs,
+    );
     checks.equal("clients that moved", summary.movedClients, CLIENTS);
     checks.equal("moves", summary.moves, CLIENTS);
     checks.holds("pace kept over any 10 s", paceError <= MAX_PACE_ERROR_PERCENT, paceError);
