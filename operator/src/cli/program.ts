@@ -6,12 +6,20 @@ export type CliPorts = {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly run: (options: { config: RunConfig; kubeconfigPath?: string; inCluster: boolean }) => Promise<number>;
   readonly agent: (env: Readonly<Record<string, string | undefined>>) => Promise<number>;
+  readonly plan: (options: ReadOptions & { name: string; file?: string; config: RunConfig }) => Promise<string[]>;
+  readonly status: (options: ReadOptions & { name?: string }) => Promise<string[]>;
+  readonly print: (line: string) => void;
   readonly onExit: (code: number) => void;
 };
+
+/** Commands that only read. */
+export type ReadOptions = { readonly kubeconfigPath?: string; readonly namespace?: string };
 
 export class CliConfigError extends Error {
   readonly code = "bad-config";
 }
+
+type ReadFlags = { readonly kubeconfig?: string; readonly namespace?: string };
 
 /** Flag, variable, help; a flag beats its variable. */
 const RUN_FLAGS = [
@@ -50,6 +58,32 @@ export function programFor(ports: CliPorts): Command {
       await ports.run({ config: parsed.data, inCluster, ...(kubeconfigPath === undefined ? {} : { kubeconfigPath }) }),
     );
   });
+  const reading = (of: ReadFlags): ReadOptions => ({
+    ...(of.kubeconfig === undefined ? {} : { kubeconfigPath: of.kubeconfig }),
+    ...(of.namespace === undefined ? {} : { namespace: of.namespace }),
+  });
+  program
+    .command("plan")
+    .description("show what the operator would do with a WebSocketCluster, without doing it")
+    .argument("<name>", "name of the WebSocketCluster")
+    .option("-n, --namespace <name>", "its namespace", "default")
+    .option("-f, --file <path>", "take the specification from this file instead of the stored one")
+    .option("--kubeconfig <path>", "kubeconfig file", nonEmpty)
+    .action(async (name: string, options: ReadFlags & { file?: string }) => {
+      const config = runConfigSchema.parse({});
+      const file = options.file === undefined ? {} : { file: options.file };
+      for (const line of await ports.plan({ ...reading(options), ...file, name, config })) ports.print(line);
+    });
+  program
+    .command("status")
+    .description("show all WebSocketClusters, or the story of one")
+    .argument("[name]", "name of the WebSocketCluster")
+    .option("-n, --namespace <name>", "namespace; default: all, or `default` with a name")
+    .option("--kubeconfig <path>", "kubeconfig file", nonEmpty)
+    .action(async (name: string | undefined, options: ReadFlags) => {
+      const one = name === undefined ? {} : { name };
+      for (const line of await ports.status({ ...reading(options), ...one })) ports.print(line);
+    });
   program
     .command("agent")
     .description("run the agent beside an HAProxy (configured by its environment)")

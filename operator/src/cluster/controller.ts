@@ -77,7 +77,8 @@ export class ClusterReconciler {
     const namespace = key.slice(0, slash);
     const name = key.slice(slash + 1);
     const cluster = caches.store(caches.clusters, namespace)?.get({ namespace, name });
-    if (cluster === undefined) {
+    // A deletion is done by garbage collection and by the pods' own drains; nothing is written to what goes away.
+    if (cluster === undefined || cluster.metadata.deletionTimestamp !== undefined) {
       this.#forget(key);
       return { kind: "done" };
     }

@@ -111,6 +111,24 @@ const STORIES: Record<string, Story> = {
     world.setSpec({ replicas: 2 });
     world.run(5);
   },
+  "scale-to-zero"(world) {
+    world.say("apply: 3 pods of chat:1");
+    world.run(8);
+    world.fleet.arrive(2);
+    world.run(2);
+    world.say("replicas: 0, while two clients are connected");
+    world.setSpec({ replicas: 0 });
+    world.run(10);
+    world.say("they leave");
+    world.fleet.hangUp();
+    world.run(15);
+    world.say("the image becomes chat:2 at zero, then replicas: 2");
+    world.setSpec({ server: server("chat:2") });
+    world.run(5);
+    world.setSpec({ replicas: 2 });
+    world.run(10);
+    expect(world.facts().pods.map((pod) => pod.ready)).toEqual([true, true]);
+  },
   "edge-roll"(world) {
     begin(world);
     world.say("the edge's image becomes haproxy:2");

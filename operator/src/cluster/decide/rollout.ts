@@ -168,6 +168,11 @@ class Draft {
       this.#abort(candidate, "RolloutAborted", "`rollout.abortedAttempt` names it");
       return;
     }
+    if (candidate.replicas === 0 && donorsOf(this.#facts.pods, candidate).every(isEmpty)) {
+      // Nobody is wanted and nobody is there: there is nothing to lead or to move.
+      this.#promote(candidate);
+      return;
+    }
     const waiting = this.#waitingOf(candidate);
     if (waiting === undefined) {
       this.#step(candidate);

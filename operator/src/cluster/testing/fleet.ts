@@ -229,6 +229,15 @@ export class Fleet {
     if (from !== undefined) server.via.set(from, (server.via.get(from) ?? 0) - 1);
   }
 
+  /** Every client leaves by itself. */
+  hangUp(): void {
+    for (const server of this.servers.values()) {
+      server.connections = 0;
+      server.via.clear();
+      server.onTheWay = [];
+    }
+  }
+
   get connections(): number {
     return [...this.servers.values()].reduce((sum, server) => sum + server.connections, 0);
   }
