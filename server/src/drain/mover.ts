@@ -53,6 +53,9 @@ export type MoverParts = {
   readonly isFinal: () => boolean;
 };
 
+/** A send that is later than this lapses. */
+const STALL_MS = 250;
+
 export class Mover implements MoveWatcher {
   readonly #parts: MoverParts;
   readonly #moves = new Map<string, Move>();
@@ -132,6 +135,11 @@ export class Mover implements MoveWatcher {
     while (batch.sent < batch.times.length) {
       const due = batch.times[batch.sent];
       if (due === undefined || due > now) return true;
+      if (now - due > STALL_MS) {
+        // This process did not run for a while: what was due then must not burst out now.
+        batch.sent += 1;
+        continue;
+      }
       const connection = nextFree(batch);
       const target = batch.targets[batch.sent];
       if (!connection || target === undefined) return false;
