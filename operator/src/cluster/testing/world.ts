@@ -8,7 +8,7 @@ import { attachedPods } from "../decide/sets.ts";
 import { lawViolation } from "../decide/victims.ts";
 import type { ClusterFacts } from "../facts.ts";
 import { ClusterMemory } from "../memory.ts";
-import { observe, type Sources } from "../observe.ts";
+import { type Observation, observe, type Sources } from "../observe.ts";
 import type { Action, Plan } from "../plan.ts";
 import { judgeStatus } from "../status-writer.ts";
 import { Fleet } from "./fleet.ts";
@@ -164,8 +164,12 @@ export class World {
     }
   }
 
+  observe(): Observation {
+    return observe(this.#sources());
+  }
+
   facts(): ClusterFacts {
-    const observed = observe(this.#sources());
+    const observed = this.observe();
     if (observed.kind !== "valid") throw new Error(observed.message);
     return observed.facts;
   }
