@@ -106,6 +106,24 @@ describe("a subscription", () => {
     expect(scene.socket().last("unsub").c).toBe(CHANNEL);
   });
 
+  it("ends its loops with the client, with an error when the client gave up", async () => {
+    for (const [code, error] of [
+      [1006, undefined],
+      [4002, "given-up"],
+    ] as const) {
+      const scene = await subscribed();
+      const reading = (async () => {
+        for await (const _ of scene.subscription) void _;
+      })().then(
+        () => undefined,
+        (reason: { code: string }) => reason.code,
+      );
+      scene.socket().say(pub(CHANNEL, 1)).end(code);
+      scene.client.close();
+      expect(await reading).toBe(error);
+    }
+  });
+
   it("fills a hole from history without losing the order", async () => {
     const scene = await subscribed();
     scene.socket().say(pub(CHANNEL, 1), pub(CHANNEL, 4), pub(CHANNEL, 5));

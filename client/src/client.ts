@@ -10,7 +10,7 @@ import type { ConnectOptions } from "./options.ts";
 import { settingsFor } from "./options.ts";
 import { watchPlatform } from "./platform-events.ts";
 import type { Published } from "./publisher.ts";
-import { encode } from "./publisher.ts";
+import { encodePayload } from "./payload.ts";
 import { Session } from "./session.ts";
 import type { Message, SubscribeOptions, Subscription } from "./subscription.ts";
 import { messageOf } from "./subscriptions.ts";
@@ -104,8 +104,8 @@ export function connect(options: ConnectOptions): Client {
       return refusal ? Promise.reject(refusal) : publisher.publish(channel, data, signal);
     },
     publishEphemeral(channel, data) {
-      const json = encode(channel, data, publisher.maxPayloadBytes);
-      if (json instanceof ClientError) throw json;
+      const json = encodePayload(channel, data, publisher.maxPayloadBytes);
+      if (typeof json !== "string") throw json;
       return session.sendEphemeral(`{"t":"pub.ephemeral","c":${JSON.stringify(channel)},"d":${json}}`);
     },
     history: <T>(channel: string, from: Position, n?: number, { signal }: { signal?: AbortSignal } = {}) =>

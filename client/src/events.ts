@@ -19,10 +19,11 @@ export type ClientEventMap = {
   /** Back after a break on the same session; `darkMs` = from the loss until publishes could go out again. */
   resumed: { readonly pod: string; readonly darkMs: number };
   /** The application's connection broke: nothing was open for a while. */
-  disconnect: { readonly pod?: string; readonly code: number; readonly reason: string };
+  disconnect: { readonly code: number; readonly reason: string };
   /** Any socket of the SDK ended, those of moves too. */
   "socket-closed": {
-    readonly pod?: string;
+    /** `undefined`: it was not welcomed yet. */
+    readonly pod: string | undefined;
     readonly code: number;
     readonly reason: string;
     readonly byClient: boolean;
@@ -144,19 +145,19 @@ export class Diagnostics {
     const event = { type, atMs: this.#now(), ...detail } as unknown as ClientEvent;
     for (const key of [type, "*"] as const) {
       for (const listener of [...(this.#listeners.get(key) ?? [])]) {
-        if (type === "handler-error") quietly(() => listener(event));
-        else this.run(() => listener(event));
+        // A listener of errors that throws itself has nobody left to tell.
+        this.run(() => listener(event), type === "handler-error" ? printError : undefined);
       }
     }
   }
 
   /** Runs a handler of the application. Its errors are reported, never thrown into the SDK. */
-  run(handler: () => unknown): void {
+  run(handler: () => unknown, report = (error: unknown): void => this.#report(error)): void {
     try {
       const result = handler();
-      if (result instanceof Promise) result.catch((error: unknown) => this.#report(error));
+      if (result instanceof Promise) result.catch(report);
     } catch (error) {
-      this.#report(error);
+      report(error);
     }
   }
 
@@ -168,15 +169,10 @@ export class Diagnostics {
   #report(error: unknown): void {
     this.counters.handlerErrors += 1;
     if (this.#listeners.get("handler-error")?.size) this.emit("handler-error", { error });
-    else console.error("wscluster: a handler of the application threw", error);
+    else printError(error);
   }
 }
 
-// The last resort: an error listener that throws itself has nobody left to tell.
-function quietly(run: () => void): void {
-  try {
-    run();
-  } catch (error) {
-    console.error("wscluster: a handler-error listener threw", error);
-  }
+function printError(error: unknown): void {
+  console.error("wscluster: a handler of the application threw", error);
 }

@@ -62,10 +62,7 @@ export class Link {
     this.id = options.id;
     this.#host = host;
     this.#clock = options.clock;
-    this.#deadline = options.clock.setTimer(
-      () => this.#down(BROKEN, `no welcome within ${options.deadlineMs} ms`),
-      options.deadlineMs,
-    );
+    this.#deadline = options.clock.setTimer(() => this.#down(BROKEN, "no welcome"), options.deadlineMs);
     try {
       const socket = options.webSocket(options.url, SUBPROTOCOL);
       this.#socket = socket;
@@ -75,7 +72,7 @@ export class Link {
       socket.onerror = () => {};
     } catch (error) {
       // A refused URL or port throws in browsers. Told later, as every other failure is.
-      this.#later(() => this.#down(BROKEN, error instanceof Error ? error.message : "the socket could not be made"));
+      this.#later(() => this.#down(BROKEN, String(error)));
     }
   }
 
@@ -95,7 +92,7 @@ export class Link {
     try {
       this.#socket?.send(text);
     } catch (error) {
-      this.#later(() => this.#down(BROKEN, error instanceof Error ? error.message : "send failed"));
+      this.#later(() => this.#down(BROKEN, String(error)));
     }
   }
 

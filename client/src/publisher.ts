@@ -7,8 +7,9 @@
 import type { Position, Producer, WireErrorName } from "@wscluster/protocol";
 import { WIRE_DEFAULTS, isRetryable } from "@wscluster/protocol";
 import type { Clock, TimerHandle } from "./clock.ts";
-import { ClientError } from "./errors.ts";
+import type { ClientError } from "./errors.ts";
 import type { Diagnostics } from "./events.ts";
+import { encodePayload, publishError } from "./payload.ts";
 
 /** Where a message was stored. */
 export type Published = {
@@ -111,13 +112,12 @@ export class Publisher {
   }
 
   publish(channel: string, data: unknown, signal?: AbortSignal): Promise<Published> {
-    const encoded = encode(channel, data, this.maxPayloadBytes);
-    if (encoded instanceof ClientError) return Promise.reject(encoded);
-    const json = encoded;
-    if (signal?.aborted) return Promise.reject(abortReason(signal));
+    const json = encodePayload(channel, data, this.maxPayloadBytes);
+    if (typeof json !== "string") return Promise.reject(json);
+    if (signal?.aborted) return Promise.reject(signal.reason);
     if (!this.#makeRoom()) {
-      const text = `cannot publish to "${channel}": ${this.#queue.maxMessages} messages wait already; publish slower or raise queue.maxMessages`;
-      return Promise.reject(new ClientError("queue-full", text));
+      const why = `${this.#queue.maxMessages} messages wait already; publish slower or raise queue.maxMessages`;
+      return Promise.reject(publishError("queue-full", channel, why));
     }
     const stream = this.#stream(channel);
     return new Promise((resolve, reject) => {
@@ -217,7 +217,7 @@ export class Publisher {
       stream.holdUntilMs = this.#clock.now() + (error.afterMs ?? RETRY_MS);
     } else {
       this.#strike(stream, entry);
-      entry.reject(refusal(stream.channel, error));
+      entry.reject(publishError("refused", stream.channel, error.message, { wireCode: error.code }));
     }
     this.#afterAnswer(stream);
     return true;
@@ -362,9 +362,10 @@ export class Publisher {
       return;
     }
     // Someone else uses this producer id: two that raise against each other would never end.
-    const error = { code: "fenced", message: "another client publishes under this producer id" } as const;
-    for (const entry of stream.open.splice(0))
-      if (entry.state === "unanswered") entry.reject(refusal(stream.channel, error));
+    const error = publishError("refused", stream.channel, "another client publishes under this producer id", {
+      wireCode: "fenced",
+    });
+    for (const entry of stream.open.splice(0)) if (entry.state === "unanswered") entry.reject(error);
   }
 
   #raiseWhenSettled(): void {
@@ -429,8 +430,7 @@ export class Publisher {
     const entry = victim?.queue.shift();
     if (!victim || !entry) return false;
     this.#unsent -= 1;
-    const text = `cannot publish to "${victim.channel}": dropped from the full queue for a newer message`;
-    entry.reject(new ClientError("queue-dropped", text));
+    entry.reject(publishError("queue-dropped", victim.channel, "the queue is full and a newer message came"));
     return true;
   }
 
@@ -442,7 +442,7 @@ export class Publisher {
         stream.queue.splice(at, 1);
         this.#unsent -= 1;
       }
-      entry.reject(abortReason(signal));
+      entry.reject(signal.reason);
       this.#noticeIdle();
     };
     signal.addEventListener("abort", abort, { once: true });
@@ -460,32 +460,4 @@ export class Publisher {
     if (this.#idle.length === 0 || this.pending > 0) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
-}
-
-function refusal(channel: string, error: { code: WireErrorName; message: string }): ClientError {
-  return new ClientError("refused", `cannot publish to "${channel}": ${error.message}`, { wireCode: error.code });
-}
-
-/** Encodes the data once; the error is `bad-payload` or `too-large`. */
-export function encode(channel: string, data: unknown, maxBytes: number): string | ClientError {
-  let json: string | undefined;
-  try {
-    json = JSON.stringify(data);
-  } catch (cause) {
-    return new ClientError("bad-payload", `cannot publish to "${channel}": the data cannot be written as JSON`, {
-      cause,
-    });
-  }
-  if (json === undefined) {
-    return new ClientError("bad-payload", `cannot publish to "${channel}": ${typeof data} has no JSON form`);
-  }
-  // Three bytes is the most that one UTF-16 unit takes; only texts near the limit are measured exactly.
-  if (json.length * 3 > maxBytes && new TextEncoder().encode(json).length > maxBytes) {
-    return new ClientError("too-large", `cannot publish to "${channel}": the payload is larger than ${maxBytes} bytes`);
-  }
-  return json;
-}
-
-function abortReason(signal: AbortSignal): unknown {
-  return signal.reason ?? new ClientError("closed", "cannot publish: aborted by the application");
 }

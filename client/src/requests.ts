@@ -30,7 +30,7 @@ export class Requests {
   fetch(link: Link, channel: string, from: Position, n: number): Promise<PageFrame> {
     const i = this.#nextId();
     return new Promise((resolve, reject) => {
-      const onTimeout = (): void => this.#fail(i, lost(channel));
+      const onTimeout = (): void => this.#fail(i, noAnswer(channel));
       const timer = this.#clock.setTimer(onTimeout, WIRE_DEFAULTS.requestTimeoutMs);
       this.#pending.set(i, { link, channel, timer, resolve, reject });
       link.send({ t: "fetch", i, c: channel, from, n });
@@ -53,13 +53,13 @@ export class Requests {
     const channel = this.#pending.get(i)?.channel;
     if (channel === undefined) return false;
     const text = `cannot read history of "${channel}": ${message}`;
-    this.#fail(i, retry ? lost(channel) : new ClientError("refused", text, { wireCode: code }));
+    this.#fail(i, retry ? noAnswer(channel) : new ClientError("refused", text, { wireCode: code }));
     return true;
   }
 
   /** The socket ended. */
   onDown(link: Link): void {
-    for (const [i, pending] of this.#pending) if (pending.link === link) this.#fail(i, lost(pending.channel));
+    for (const [i, pending] of this.#pending) if (pending.link === link) this.#fail(i, noAnswer(pending.channel));
   }
 
   #fail(i: number, error: ClientError): void {
@@ -74,6 +74,7 @@ export class Requests {
   }
 }
 
-function lost(channel: string): ClientError {
+/** Worth another try. */
+export function noAnswer(channel: string): ClientError {
   return new ClientError("timeout", `cannot read history of "${channel}": no answer; try again`);
 }

@@ -17,7 +17,7 @@ import type { MoveHost } from "./move.ts";
 import { Move } from "./move.ts";
 import type { Settings } from "./options.ts";
 import { Publisher } from "./publisher.ts";
-import { Requests } from "./requests.ts";
+import { noAnswer, Requests } from "./requests.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
 type Identity = { readonly session: string; readonly secret: string };
@@ -120,14 +120,14 @@ export class Session {
   }
 
   close(): void {
-    this.#end("stop", new ClientError("closed", "cannot go on: the client was closed"), CLOSE.normal);
+    this.#end("stop", new ClientError("closed", "the client was closed"), CLOSE.normal);
   }
 
   /** One page over the connection in use; rejects with `timeout` when there is none or it breaks. */
   fetch(channel: string, from: Position, n: number): ReturnType<Requests["fetch"]> {
     const link = this.#primary;
     if (link?.welcome && !link.isDown) return this.requests.fetch(link, channel, from, n);
-    return Promise.reject(new ClientError("timeout", `cannot read history of "${channel}": not connected`));
+    return Promise.reject(noAnswer(channel));
   }
 
   /** A moment before something is asked again. */
@@ -154,26 +154,24 @@ export class Session {
 
   async #connect(): Promise<void> {
     const { token } = this.#settings;
-    const { attempt } = this.#comeback;
     const links = this.#links;
     if (typeof token === "function") {
       try {
         this.#token = await token();
       } catch {
-        if (this.#state === "connecting" && links === this.#links) this.#lost("the token could not be had", BROKEN);
+        if (this.#state === "connecting" && links === this.#links) this.#lost("no token", BROKEN);
         return;
       }
       if (this.#state !== "connecting" || links !== this.#links) return;
     } else if (typeof token === "string") this.#token = token;
     const url = this.#way?.url ?? this.#settings.url;
     this.diagnostics.counters.attempts += 1;
-    const purpose = this.#identity ? "resume" : "new";
-    this.diagnostics.emit("connecting", { url: withoutTicket(url), attempt, purpose });
-    this.#primary = this.#openLink(url);
+    this.#primary = this.#openLink(url, this.#identity ? "resume" : "new");
   }
 
-  #openLink(url: string): Link {
+  #openLink(url: string, purpose: "new" | "resume" | "move"): Link {
     this.#links += 1;
+    this.diagnostics.emit("connecting", { url: withoutTicket(url), attempt: this.#comeback.attempt, purpose });
     const { clock, webSocket, connectTimeoutMs } = this.#settings;
     return new Link(this.#linkHost, { id: this.#links, url, clock, webSocket, deadlineMs: connectTimeoutMs });
   }
@@ -307,8 +305,7 @@ export class Session {
       deadlineMs: frame.deadlineMs,
     });
     const url = namedUrl(this.#settings.url, frame);
-    this.diagnostics.emit("connecting", { url: withoutTicket(url), attempt: 0, purpose: "move" });
-    this.#move = new Move(this.#moveHost, this.#settings.clock, frame, source, this.#openLink(url));
+    this.#move = new Move(this.#moveHost, this.#settings.clock, frame, source, this.#openLink(url, "move"));
   }
 
   #moveHostFor(nextRequestId: () => number): MoveHost {
@@ -344,7 +341,14 @@ export class Session {
         const { source, candidate } = move;
         if (!source.isDown) {
           source.close();
-          this.#tellClosed(source, CLOSE.normal, "moved", true, "leaving");
+          const { pod } = source;
+          diagnostics.emit("socket-closed", {
+            pod,
+            code: CLOSE.normal,
+            reason: "moved",
+            byClient: true,
+            role: "leaving",
+          });
         }
         this.#forget(source);
         diagnostics.emit("moved", { id: move.frame.id, from: source.pod ?? "", to: candidate.pod ?? "", tookMs });
@@ -357,7 +361,7 @@ export class Session {
         const { source } = move;
         if (source.isDown) {
           this.#way = { ticket: move.frame.ticket };
-          this.#lost("the move failed and the old socket is gone", BROKEN, 0);
+          this.#lost("the move failed", BROKEN, 0);
           return;
         }
         source.send({ t: "migrate.fail", id: move.frame.id, why });
@@ -367,7 +371,7 @@ export class Session {
       onUnknown: (move) => {
         this.#moveFailed(move, "unknown");
         this.#way = { ticket: move.frame.ticket };
-        this.#leave("the commit was not answered", 0);
+        this.#leave("commit unanswered", 0);
       },
     };
   }
@@ -383,7 +387,7 @@ export class Session {
   #onDown(link: Link, code: number, reason: string): void {
     const move = this.#move;
     const role = link === this.#primary ? "primary" : link === move?.candidate ? "candidate" : "leaving";
-    this.#tellClosed(link, code, reason, false, role);
+    this.diagnostics.emit("socket-closed", { pod: link.pod, code, reason, byClient: false, role });
     if (move && link === move.source && link !== this.#primary) {
       this.#forget(link);
       move.onSourceDown();
@@ -466,7 +470,7 @@ export class Session {
 
   /** The publisher's generation rose, and only `hello` can say so. */
   #sayHelloAgain(): void {
-    if (this.#primary || this.#move) this.#leave("the publisher begins anew", 0);
+    if (this.#primary || this.#move) this.#leave("new generation", 0);
   }
 
   #end(event: "stop" | "refuse", error: ClientError, code: number): void {
@@ -478,17 +482,6 @@ export class Session {
     this.publisher.fail(error);
     this.subscriptions.endAll(error);
     for (const waiting of this.#ready.splice(0)) waiting.reject(error);
-  }
-
-  #tellClosed(
-    link: Link,
-    code: number,
-    reason: string,
-    byClient: boolean,
-    role: "primary" | "leaving" | "candidate",
-  ): void {
-    const { pod } = link;
-    this.diagnostics.emit("socket-closed", { ...(pod === undefined ? {} : { pod }), code, reason, byClient, role });
   }
 
   #go(event: ConnectionEvent): boolean {

@@ -66,55 +66,39 @@ export interface Subscription<T = unknown> extends AsyncIterable<Message<T>> {
   unsubscribe(): void;
 }
 
-type Waiting<T> = { resolve(result: IteratorResult<T>): void; reject(error: unknown): void };
-
 /** An unbounded queue with one reader: messages cannot be held back at the socket, so the reader has to keep up. */
-export class MessageQueue<T> implements AsyncIterableIterator<T> {
+export class MessageQueue<T extends object> {
   readonly #items: T[] = [];
-  #waiting: Waiting<T>[] = [];
-  #end: { error?: unknown } | undefined;
-  readonly #onReturn: () => void;
-
-  constructor(onReturn: () => void) {
-    this.#onReturn = onReturn;
-  }
+  #wake: () => void = () => {};
+  #end: { readonly error: unknown } | undefined;
 
   push(item: T): void {
-    if (this.#end) return;
-    const reader = this.#waiting.shift();
-    if (reader) reader.resolve({ value: item, done: false });
-    else this.#items.push(item);
+    this.#items.push(item);
+    this.#wake();
   }
 
-  end(error?: unknown): void {
-    if (this.#end) return;
-    this.#end = { error };
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const reader of waiting) {
-      if (error === undefined) reader.resolve({ value: undefined, done: true });
-      else reader.reject(error);
+  /** What was pushed is still read; then the reading ends, with `error` where there is one. */
+  end(error: unknown): void {
+    this.#end ??= { error };
+    this.#wake();
+  }
+
+  async *read(onReturn: () => void): AsyncGenerator<T, void> {
+    try {
+      for (;;) {
+        const item = this.#items.shift();
+        if (item) yield item;
+        else if (this.#end) {
+          if (this.#end.error) throw this.#end.error;
+          return;
+        } else {
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
+        }
+      }
+    } finally {
+      onReturn();
     }
-  }
-
-  next(): Promise<IteratorResult<T>> {
-    if (this.#items.length > 0) return Promise.resolve({ value: this.#items.shift() as T, done: false });
-    if (this.#end) {
-      const { error } = this.#end;
-      this.#end = {};
-      return error === undefined ? Promise.resolve({ value: undefined, done: true }) : Promise.reject(error);
-    }
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
-  }
-
-  return(): Promise<IteratorResult<T>> {
-    this.#items.length = 0;
-    this.end();
-    this.#onReturn();
-    return Promise.resolve({ value: undefined, done: true });
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
   }
 }

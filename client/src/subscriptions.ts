@@ -334,11 +334,11 @@ export class Subscriptions {
     return new Promise((resolve, reject) => channel.waiting.push({ resolve, reject }));
   }
 
-  #iterate(channel: Channel): MessageQueue<Message> {
-    const queue = new MessageQueue<Message>(() => void channel.queues.delete(queue));
-    if (channel.ended) queue.end(channel.failure?.code === "closed" ? undefined : channel.failure);
-    else channel.queues.add(queue);
-    return queue;
+  #iterate(channel: Channel): AsyncGenerator<Message, void> {
+    const queue = new MessageQueue<Message>();
+    channel.queues.add(queue);
+    if (channel.ended) queue.end(iterationError(channel));
+    return queue.read(() => void channel.queues.delete(queue));
   }
 
   #end(channel: Channel, error: ClientError | undefined, tellServer: boolean): void {
@@ -348,11 +348,16 @@ export class Subscriptions {
     channel.held.clear();
     this.#channels.delete(channel.name);
     for (const waiting of channel.waiting.splice(0)) waiting.reject(error ?? endedError(channel.name));
-    for (const queue of channel.queues) queue.end(error?.code === "closed" ? undefined : error);
+    for (const queue of channel.queues) queue.end(iterationError(channel));
     const { onError } = channel.options;
     if (error && error.code !== "closed" && onError) this.#diagnostics.run(() => onError(error));
     if (tellServer) this.#host.sendUnsubscribe(channel.name);
   }
+}
+
+/** A client that was closed on purpose ends loops quietly. */
+function iterationError({ failure }: Channel): ClientError | undefined {
+  return failure?.code === "closed" ? undefined : failure;
 }
 
 function hasHole(channel: Channel): boolean {
