@@ -76,6 +76,7 @@ describe("contract writes", () => {
     const a = await server();
     const on = { mode: "active", sealed: false } as const;
     const off = { mode: "none", sealed: false } as const;
+    expect(await write(a, MODE, off, 0, 0)).toMatchObject([409, { code: "stale-seq" }]);
     expect(await write(a, MODE, off, 2, 5)).toEqual([200, { ok: true, epoch: 2, seq: 5 }]);
     // The same seq again gets the same answer and does nothing, whatever it says.
     expect(await write(a, MODE, on, 2, 5)).toEqual([200, { ok: true, epoch: 2, seq: 5 }]);
@@ -85,7 +86,7 @@ describe("contract writes", () => {
     expect(await write(a, GRANTS, grantFor(a, { epoch: 2, seq: 5 }), 2, 5)).toMatchObject([200, { seq: 5 }]);
     expect(await write(a, GRANTS, grantFor(a, { epoch: 2, seq: 6 }), 2, 6)).toMatchObject([200, { seq: 6 }]);
     expect(await write(a, MODE, on, 3, 1)).toMatchObject([200, { epoch: 3, seq: 1 }]);
-    expect(await stateOf(a)).toMatchObject({ mode: "active", epoch: 3, seq: 1, refusedWrites: 2 });
+    expect(await stateOf(a)).toMatchObject({ mode: "active", epoch: 3, seq: 1, refusedWrites: 3 });
   });
 
   it("are refused with a wrong key, for another pod or boot, or when the body was changed", async () => {

@@ -4,6 +4,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MemoryBroker, MemoryStore } from "../broker/memory.ts";
+import type { Page } from "../broker/port.ts";
+import { textsIn } from "../testing/frames-in.ts";
 import { Hub } from "./hub.ts";
 import type { Subscriber, Subscription } from "./subscription.ts";
 
@@ -29,7 +31,7 @@ class Reader implements Subscriber {
   readonly faults: string[] = [];
 
   push(chunk: Buffer): void {
-    for (const frame of framesIn(chunk)) this.#take(frame);
+    for (const text of textsIn(chunk)) this.#take(JSON.parse(text) as Frame);
   }
 
   #take(frame: Frame): void {
@@ -62,15 +64,13 @@ class Reader implements Subscriber {
   }
 }
 
-function framesIn(chunk: Buffer): readonly Frame[] {
-  const frames: Frame[] = [];
-  for (let at = 0; at < chunk.length;) {
-    const short = chunk[at + 1] ?? 0;
-    const [length, header] = short < 126 ? [short, 2] : [chunk.readUInt16BE(at + 2), 4];
-    frames.push(JSON.parse(chunk.toString("utf8", at + header, at + header + length)) as Frame);
-    at += header + length;
+/** Answers a turn later than it read: much may happen in between. */
+class SlowBroker extends MemoryBroker {
+  override async read(stream: string, after: number, limit: number): Promise<Page> {
+    const page = await super.read(stream, after, limit);
+    await turn();
+    return page;
   }
-  return frames;
 }
 
 const step = fc.oneof(
@@ -79,6 +79,7 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("rejoin" as const), who: fc.nat(2) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("snapshot" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("failover" as const) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("turn" as const), flush: fc.boolean() }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("settle" as const) }) },
 );
 
@@ -90,7 +91,7 @@ describe("Hub", () => {
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60 }), async (steps) => {
         const store = new MemoryStore();
         let hears = true;
-        const broker = new MemoryBroker({ store, drops: () => !hears });
+        const broker = new SlowBroker({ store, drops: () => !hears });
         const dirty: { flush(): void }[] = [];
         const hub = new Hub(broker, {
           now: () => 0,
@@ -121,7 +122,7 @@ describe("Hub", () => {
         for (const index of readers.keys()) await join(index);
         const settle = async () => {
           await hub.verify(await broker.moved(hub));
-          for (let n = 0; n < 8; n += 1) {
+          for (let n = 0; n < 40; n += 1) {
             await turn();
             flush();
           }
@@ -142,6 +143,9 @@ describe("Hub", () => {
           else if (one.do === "failover") {
             store.failOver(snapshot);
             snapshot = store.snapshot();
+          } else if (one.do === "turn") {
+            await turn();
+            if (one.flush) flush();
           } else await settle();
         }
         hears = true;

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { MemoryBroker, MemoryStore } from "../broker/memory.ts";
 import type { Page } from "../broker/port.ts";
 import { createGate } from "./gate.ts";
+import { textsIn } from "../testing/frames-in.ts";
 import { Hub } from "./hub.ts";
 import type { Announcement } from "./hub.ts";
 import type { Subscriber, Subscription } from "./subscription.ts";
@@ -36,8 +37,8 @@ class Collector implements Subscriber {
   readonly lagging = new Set<Subscription>();
   readonly texts: string[] = [];
 
-  push(frame: Buffer): void {
-    this.texts.push(frame.subarray((frame[1] ?? 0) < 126 ? 2 : 4).toString());
+  push(chunk: Buffer): void {
+    this.texts.push(...textsIn(chunk));
   }
 
   isCongested(): boolean {
