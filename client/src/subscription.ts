@@ -1,7 +1,7 @@
 // What `subscribe` returns: handlers and an async iterator over one channel. Not here: where the channel stands (subscriptions.ts).
 
 import type { GapReason, Position } from "@wscluster/protocol";
-import { ClientError } from "./errors.ts";
+import type { ClientError } from "./errors.ts";
 
 /** One message of a channel. */
 export type Message<T = unknown> = {
@@ -70,7 +70,7 @@ export interface Subscription<T = unknown> extends AsyncIterable<Message<T>> {
 export class MessageQueue<T extends object> {
   readonly #items: T[] = [];
   #wake: () => void = () => {};
-  #end: { readonly error: unknown } | undefined;
+  #end: { readonly error: Error | undefined } | undefined;
 
   push(item: T): void {
     this.#items.push(item);
@@ -78,7 +78,7 @@ export class MessageQueue<T extends object> {
   }
 
   /** What was pushed is still read; then the reading ends, with `error` where there is one. */
-  end(error: unknown): void {
+  end(error: Error | undefined): void {
     this.#end ??= { error };
     this.#wake();
   }
