@@ -5,7 +5,7 @@ export default defineConfig({
   resolve: { conditions: ["@wscluster/source"] },
   ssr: { resolve: { conditions: ["@wscluster/source"] } },
   test: {
-    include: ["{protocol,crds,platform,server,client,operator,e2e,bench,scripts}/**/*.test.ts"],
+    include: ["{protocol,crds,platform,server,client,react,operator,e2e,bench,scripts}/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**"],
     environment: "node",
     testTimeout: 20_000,
