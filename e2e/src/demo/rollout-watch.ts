@@ -37,7 +37,7 @@ export async function watchRollout(
     const stats = load.stats;
     const moved = stats?.moved ?? 0;
     history.push({ at: elapsedMs, moved });
-    const earlier = history.find((entry) => entry.at >= elapsedMs - RATE_OVER_MS) ?? { at: 0, moved: 0 };
+    const earlier = history.findLast((entry) => entry.at <= elapsedMs - RATE_OVER_MS) ?? { at: 0, moved: 0 };
     const overMs = Math.max(TICK_MS, elapsedMs - earlier.at);
     const rollout = object.status?.rollout;
     view = {
