@@ -1,5 +1,9 @@
 // What benches use of this package: the cluster, the product on it, the load and its verdict.
 export { accessCluster, type ClusterAccess } from "./cluster/access.ts";
+export { assertGo, buildPart } from "./cluster/build/go-binaries.ts";
+export { run } from "./cluster/command.ts";
+export { binaryPath, cacheDirectory } from "./cluster/paths.ts";
+export type { Part } from "./cluster/versions.ts";
 export { openCluster } from "./cluster/open.ts";
 export { startLoad, type Load } from "./load/load.ts";
 export { quantileOf } from "./load/histogram.ts";

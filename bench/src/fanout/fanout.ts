@@ -1,175 +1,112 @@
-// `fanout`: CPU per delivery of one channel with many subscribers, the server alone on one core, receivers on raw sockets.
-import { type ChildProcess, spawn } from "node:child_process";
-import { createServer } from "node:net";
-import { pause, quantileOf, waitFor } from "@wscluster/e2e";
+// `fanout`: CPU per delivery and latency, each server alone on one core, the receivers on raw sockets on the other.
+import { quantileOf } from "@wscluster/e2e";
 import type { Bench } from "../bench.ts";
-import { interleaved, mediansOf, type Round } from "../rounds.ts";
-import { type Contender, SOCKET_IO, WSCLUSTER } from "./contenders.ts";
-import { cpuMicroseconds } from "./process-cpu.ts";
-import { RawSocket } from "./raw-socket.ts";
+import { interleaved, type Round } from "../rounds.ts";
+import { BUN } from "../rivals/bun.ts";
+import { CENTRIFUGE_WRITE_DELAY } from "../rivals/centrifuge-writedelay.ts";
+import { CENTRIFUGO } from "../rivals/centrifugo.ts";
+import type { Contender } from "../rivals/contender.ts";
+import { cpuMicroseconds, waitedMicroseconds } from "../rivals/process-figures.ts";
+import { pinGenerator, prepareAll, startContender } from "../rivals/running.ts";
+import { SOCKET_IO } from "../rivals/socket-io.ts";
+import { HISTORY, WSCLUSTER } from "../rivals/wscluster.ts";
+import { Audience } from "./audience.ts";
+import { FULL, membersOf, type Plan, QUICK, WARM_UP, type Work } from "./layout.ts";
+import { summaryOf } from "./summary.ts";
 
-type Work = {
-  readonly subscribers: number;
-  readonly rates: readonly number[];
-  readonly seconds: number;
-  readonly rounds: number;
-};
-
-const FULL: Work = { subscribers: 1_000, rates: [50, 200, 1_000], seconds: 8, rounds: 5 };
-const QUICK: Work = { subscribers: 500, rates: [50, 200], seconds: 3, rounds: 1 };
-const PAYLOAD_BYTES = 128;
-const START_TIMEOUT_MS = 20_000;
-const DRAIN_TIMEOUT_MS = 10_000;
-/** Every n-th receiver reads the planned send time of each message. */
-const SAMPLE_EVERY = 50;
-const STAMP = '"at":';
+const ROUNDS = 5;
+const CONTENDERS = [WSCLUSTER, CENTRIFUGO, CENTRIFUGE_WRITE_DELAY, SOCKET_IO, BUN];
+const US_PER_MS = 1_000;
+/** Above it the delays are the generator's own. */
+const GENERATOR_LIMIT = 0.5;
 
 export const fanout: Bench = {
   name: "fanout",
-  measures: "CPU per delivery and latency of one channel with many subscribers, beside Socket.IO",
-  async run({ quick, signal, say }) {
-    const work = quick ? QUICK : FULL;
+  measures: "CPU per delivery and latency of fan-out, beside Centrifugo, the centrifuge library, Socket.IO and Bun",
+  async run({ quick, progress, signal, say }) {
+    const { ready, missing } = await prepareAll(CONTENDERS, progress, signal);
+    for (const { name, reason } of missing) say(`missing: ${name}: ${reason}`);
+    await pinGenerator();
     const rounds: Round[] = [];
-    for (const contender of interleaved([WSCLUSTER, SOCKET_IO], work.rounds)) {
-      const figures = await runOnce(contender, work, signal);
+    for (const contender of interleaved(ready, quick ? 1 : ROUNDS)) {
+      const figures = await runOnce(contender, quick ? QUICK : FULL, signal);
       rounds.push({ contender: contender.name, figures });
       say(`${contender.name}: ${JSON.stringify(figures)}`);
     }
-    const { subscribers, seconds } = work;
-    const setup = { subscribers, seconds, payloadBytes: PAYLOAD_BYTES, durability: "memory", history: "ours only" };
-    return { versions: { "socket.io": "4.8.3" }, setup, rounds, summary: summaryOf(rounds, work) };
+    return {
+      versions: Object.fromEntries(ready.map(({ name, version }) => [name, version])),
+      setup: {
+        durability: `memory; history of ${HISTORY.messages} messages, ${HISTORY.seconds} s`,
+        withoutHistory: ready.flatMap(({ name, history }) => (history === "none" ? [name] : [])).join(", "),
+        missing: missing.map(({ name, reason }) => `${name}: ${reason}`).join("; "),
+        payloadBytes: 128,
+      },
+      rounds,
+      summary: summaryOf(rounds),
+    };
   },
 };
 
-function summaryOf(rounds: readonly Round[], work: Work): Readonly<Record<string, number>> {
-  const ours = mediansOf(rounds, WSCLUSTER.name);
-  const theirs = mediansOf(rounds, SOCKET_IO.name);
-  const middle = work.rates.includes(200) ? 200 : (work.rates[0] ?? 0);
-  const ratios = work.rates.map((rate): readonly [string, number] => {
-    const key = `cpuUsPerDelivery${rate}`;
-    return [`vsSocketIo${rate}`, rounded((ours[key] ?? 0) / (theirs[key] ?? 1))];
-  });
+async function runOnce(
+  contender: Contender,
+  plans: readonly Plan[],
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, number>>> {
+  const figures: Record<string, number> = {};
+  const running = await startContender(contender, { signal });
+  try {
+    for (const { layout, works } of plans) {
+      const audience = await Audience.open(running, layout);
+      try {
+        for (const work of works) {
+          const own = await measure(audience, work, membersOf(layout), running.pid, signal);
+          await audience.wake(signal);
+          if (work.name === WARM_UP) continue;
+          for (const [name, value] of Object.entries(own)) figures[`${name}${work.name}`] = rounded(value);
+        }
+      } finally {
+        audience.close();
+      }
+    }
+    return figures;
+  } finally {
+    await running.stop();
+  }
+}
+
+async function measure(
+  audience: Audience,
+  work: Work,
+  members: ReadonlyMap<string, number>,
+  pid: number,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, number>>> {
+  const begin = {
+    cpuUs: cpuMicroseconds(pid),
+    waitedUs: waitedMicroseconds(pid),
+    own: process.cpuUsage(),
+    atMs: performance.now(),
+  };
+  const expected = await audience.perform(work, members, signal);
+  const cpuUs = cpuMicroseconds(pid) - begin.cpuUs;
+  const waitedUs = waitedMicroseconds(pid) - begin.waitedUs;
+  const own = process.cpuUsage(begin.own);
+  const elapsedUs = (performance.now() - begin.atMs) * US_PER_MS;
+  const generatorBusy = (own.user + own.system) / elapsedUs;
+  const delivered = audience.delivered + audience.deliveredToDeaf;
   return {
-    cpuUsPerDelivery: ours[`cpuUsPerDelivery${middle}`] ?? 0,
-    ...Object.fromEntries(ratios),
-    p99Ms: ours[`p99Ms${middle}`] ?? 0,
-    p99MsSocketIo: theirs[`p99Ms${middle}`] ?? 0,
+    cpuUsPerDelivery: cpuUs / Math.max(1, delivered),
+    serverBusyPercent: (100 * cpuUs) / elapsedUs,
+    // A server that others keep off its core joins more messages than it would alone: its CPU per delivery looks better.
+    serverStarvedPercent: (100 * waitedUs) / elapsedUs,
+    generatorBusyPercent: 100 * generatorBusy,
+    ...(generatorBusy < GENERATOR_LIMIT
+      ? { p50Ms: quantileOf(audience.delaysMs, 0.5), p99Ms: quantileOf(audience.delaysMs, 0.99) }
+      : {}),
+    sendLateP99Ms: quantileOf(audience.lateMs, 0.99),
+    ...(work.deaf === 0 && delivered !== expected ? { missing: expected - delivered } : {}),
+    ...(audience.closed > 0 ? { closed: audience.closed } : {}),
   };
 }
 
 const rounded = (value: number): number => Math.round(value * 1_000) / 1_000;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("cannot find a free port on 127.0.0.1");
-  return address.port;
-}
-
-async function runOnce(contender: Contender, work: Work, signal: AbortSignal): Promise<Round["figures"]> {
-  const port = await freePort();
-  // The server alone on core 0; the generator keeps to the others.
-  const [program, ...argv]: [string, ...string[]] = ["taskset", "-c", "0", process.execPath, ...contender.argv];
-  const env = { ...process.env, ...contender.env(port) };
-  const server = spawn(program, argv, { stdio: ["ignore", "ignore", "inherit"], env });
-  const sockets: RawSocket[] = [];
-  const meter = { delivered: 0, delays: [] as number[] };
-  try {
-    await waitFor(`${contender.name} to listen`, () => attempt(contender, port, server), {
-      timeoutMs: START_TIMEOUT_MS,
-      signal,
-    });
-    for (let index = 0; index < work.subscribers; index += 1)
-      sockets.push(await subscriber(contender, port, index, meter));
-    const publisher = sockets[0];
-    if (!publisher) throw new Error("a fan-out needs subscribers");
-    const figures: Record<string, number> = {};
-    let seq = 0;
-    for (const rate of work.rates) {
-      const begin = { cpu: cpuMicroseconds(pidOf(server)), own: process.cpuUsage(), at: performance.now() };
-      meter.delivered = 0;
-      meter.delays.length = 0;
-      const count = rate * work.seconds;
-      for (let sent = 0; sent < count; sent += 1) {
-        const plannedAt = begin.at + (sent * 1_000) / rate;
-        if (plannedAt > performance.now()) await pause(plannedAt - performance.now(), signal);
-        seq += 1;
-        publisher.send(contender.publish(seq, payloadFor(plannedAt)));
-      }
-      const expected = count * work.subscribers;
-      await waitFor("all deliveries", async () => meter.delivered >= expected || undefined, {
-        timeoutMs: DRAIN_TIMEOUT_MS,
-        everyMs: 20,
-        signal,
-        seen: () => `${meter.delivered} of ${expected}`,
-      });
-      const elapsedUs = (performance.now() - begin.at) * 1_000;
-      const own = process.cpuUsage(begin.own);
-      figures[`cpuUsPerDelivery${rate}`] = rounded((cpuMicroseconds(pidOf(server)) - begin.cpu) / expected);
-      figures[`p50Ms${rate}`] = rounded(quantileOf(meter.delays, 0.5));
-      figures[`p99Ms${rate}`] = rounded(quantileOf(meter.delays, 0.99));
-      figures[`serverBusyPercent${rate}`] = rounded((100 * (cpuMicroseconds(pidOf(server)) - begin.cpu)) / elapsedUs);
-      // Above 50 % the delays are the generator's own.
-      figures[`generatorBusyPercent${rate}`] = rounded((100 * (own.user + own.system)) / elapsedUs);
-    }
-    return figures;
-  } finally {
-    for (const socket of sockets) socket.destroy();
-    server.kill("SIGKILL");
-  }
-}
-
-function pidOf(server: ChildProcess): number {
-  // taskset replaces itself by the server: the pid stays.
-  if (server.pid === undefined || server.exitCode !== null) throw new Error("the server ended");
-  return server.pid;
-}
-
-async function attempt(contender: Contender, port: number, server: ChildProcess): Promise<true> {
-  pidOf(server);
-  const { path, subprotocol } = contender;
-  const socket = await RawSocket.open({ port, path, onText: () => undefined, ...(subprotocol ? { subprotocol } : {}) });
-  socket.destroy();
-  return true;
-}
-
-async function subscriber(
-  contender: Contender,
-  port: number,
-  index: number,
-  meter: { delivered: number; readonly delays: number[] },
-): Promise<RawSocket> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const isSampled = index % SAMPLE_EVERY === 0;
-  const { path, subprotocol } = contender;
-  let isJoined = false;
-  const socket = await RawSocket.open({
-    port,
-    path,
-    ...(subprotocol ? { subprotocol } : {}),
-    onText: (payload) => {
-      if (payload.toString("latin1", 0, contender.delivery.length) === contender.delivery) {
-        meter.delivered += 1;
-        if (isSampled) meter.delays.push(performance.now() - stampIn(payload.toString("latin1")));
-      } else if (!isJoined && payload.includes(contender.joined)) {
-        isJoined = true;
-        resolve();
-      }
-    },
-  });
-  socket.send(contender.join.replace("PRODUCER", `bench-${index}`));
-  await promise;
-  return socket;
-}
-
-function payloadFor(at: number): string {
-  const head = `{${STAMP}${at.toFixed(3)},"fill":"`;
-  return `${head}${"x".repeat(Math.max(0, PAYLOAD_BYTES - head.length - 2))}"}`;
-}
-
-function stampIn(text: string): number {
-  const from = text.indexOf(STAMP) + STAMP.length;
-  return Number(text.slice(from, text.indexOf(",", from)));
-}

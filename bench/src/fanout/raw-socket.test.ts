@@ -1,31 +1,54 @@
 import { describe, expect, it } from "vitest";
-import { clientFrame, FrameReader } from "./raw-socket.ts";
-
-/** The same frame as a server sends it: without a mask. */
-function serverFrame(text: string): Buffer {
-  const payload = Buffer.from(text);
-  const head = payload.length < 126 ? Buffer.from([0x81, payload.length]) : Buffer.from([0x81, 126, 0, 0]);
-  if (payload.length >= 126) head.writeUInt16BE(payload.length, 2);
-  return Buffer.concat([head, payload]);
-}
+import { WebSocketServer } from "ws";
+import { clientFrame, RawSocket } from "./raw-socket.ts";
 
 describe("raw socket", () => {
-  it("finds the same frames however the bytes are cut", () => {
-    const texts = ["a", "b".repeat(125), "c".repeat(126), "d".repeat(5_000), ""];
-    const bytes = Buffer.concat(texts.map(serverFrame));
-    for (const size of [1, 2, 3, 127, 4_096, bytes.length]) {
-      const seen: string[] = [];
-      const reader = new FrameReader((_, payload) => seen.push(payload.toString()));
-      for (let at = 0; at < bytes.length; at += size) reader.push(bytes.subarray(at, at + size));
-      expect(seen).toEqual(texts);
-    }
-  });
-
   it("masks what it sends", () => {
     const frame = clientFrame(1, Buffer.from("hello"));
-    expect(frame[0]).toBe(0x81);
-    expect(frame[1]).toBe(0x80 | 5);
+    expect([...frame.subarray(0, 2)]).toEqual([0x81, 0x80 | 5]);
     const mask = frame.subarray(2, 6);
     expect(Buffer.from(frame.subarray(6).map((byte, index) => byte ^ (mask[index & 3] ?? 0))).toString()).toBe("hello");
+  });
+
+  it("talks to a server: what it sends arrives, what comes back is counted", async () => {
+    const server = new WebSocketServer({ port: 0, host: "127.0.0.1", path: "/ws" });
+    server.on("connection", (client) => {
+      client.on("message", (data) => {
+        client.ping("alive?");
+        for (let index = 0; index < 3; index += 1) client.send(`${String(data)}${"!".repeat(200)}`);
+      });
+      client.on("pong", (data) => client.send(`pong ${String(data)}`));
+    });
+    await new Promise((resolve) => server.once("listening", resolve));
+    const address = server.address();
+    const port = typeof address === "object" && address ? address.port : 0;
+    let messages = 0;
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const socket = await RawSocket.open({
+      port,
+      path: "/ws",
+      messageBytes: 100,
+      onMessages: (count) => (messages += count),
+    });
+    const texts: string[] = [];
+    socket.stream.onText = (payload) => {
+      texts.push(payload.toString());
+      if (texts.length === 4) resolve(payload.toString());
+    };
+    socket.send("x".repeat(300));
+    expect(await promise).toBe("pong alive?");
+    expect(messages).toBe(3);
+    expect(texts[0]).toBe("x".repeat(300) + "!".repeat(200));
+    socket.destroy();
+    await new Promise((done) => server.close(done));
+  });
+
+  it("tells why it could not be opened", async () => {
+    const server = new WebSocketServer({ port: 0, host: "127.0.0.1", verifyClient: () => false });
+    await new Promise((resolve) => server.once("listening", resolve));
+    const address = server.address();
+    const port = typeof address === "object" && address ? address.port : 0;
+    await expect(RawSocket.open({ port, path: "/ws" })).rejects.toThrow("HTTP/1.1 401 Unauthorized");
+    await new Promise((done) => server.close(done));
   });
 });

@@ -1,98 +1,78 @@
 // A WebSocket client on a bare TCP socket that only counts: a receiver's own cost must not hide the server's.
 // Not for use elsewhere: no close handshake, no fragments, no compression.
 import { randomBytes } from "node:crypto";
-import { connect, type Socket } from "node:net";
+import { connect, type NetConnectOpts, type Socket } from "node:net";
+import { FrameStream, type FrameStreamOptions } from "./frame-stream.ts";
 
 const TEXT = 0x1;
-const PING = 0x9;
 const PONG = 0xa;
+const READ_BYTES = 256 * 1024;
+const END_OF_HEAD = "\r\n\r\n";
+/** All sockets read into it, one after another: a read costs no allocation. */
+const SHARED = Buffer.alloc(READ_BYTES);
+/** Four zeros are a mask too, and spare the sender the masking. */
+const MASK = Buffer.alloc(4);
 
 /** A masked frame with a payload below 64 KiB, as clients send it. */
 export function clientFrame(opcode: number, payload: Buffer): Buffer {
-  const mask = randomBytes(4);
   const isShort = payload.length < 126;
   const head = Buffer.alloc(isShort ? 2 : 4);
   head[0] = 0x80 | opcode;
   head[1] = 0x80 | (isShort ? payload.length : 126);
   if (!isShort) head.writeUInt16BE(payload.length, 2);
-  const body = Buffer.from(payload);
-  for (let index = 0; index < body.length; index += 1) body[index] = (body[index] ?? 0) ^ (mask[index & 3] ?? 0);
-  return Buffer.concat([head, mask, body]);
-}
-
-/** Splits a byte stream of server frames; keeps what is incomplete. */
-export class FrameReader {
-  #rest: Buffer = Buffer.alloc(0);
-  readonly #onFrame: (opcode: number, payload: Buffer) => void;
-
-  constructor(onFrame: (opcode: number, payload: Buffer) => void) {
-    this.#onFrame = onFrame;
-  }
-
-  push(chunk: Buffer): void {
-    const data = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    let at = 0;
-    while (data.length - at >= 2) {
-      const opcode = (data[at] ?? 0) & 0x0f;
-      let length = (data[at + 1] ?? 0) & 0x7f;
-      let head = 2;
-      if (length === 126) {
-        if (data.length - at < 4) break;
-        length = data.readUInt16BE(at + 2);
-        head = 4;
-      } else if (length === 127) {
-        if (data.length - at < 10) break;
-        length = Number(data.readBigUInt64BE(at + 2));
-        head = 10;
-      }
-      if (data.length - at < head + length) break;
-      this.#onFrame(opcode, data.subarray(at + head, at + head + length));
-      at += head + length;
-    }
-    this.#rest = at === data.length ? Buffer.alloc(0) : Buffer.from(data.subarray(at));
-  }
+  return Buffer.concat([head, MASK, payload]);
 }
 
 export type RawSocketOptions = {
   readonly port: number;
   readonly path: string;
   readonly subprotocol?: string;
-  readonly onText: (payload: Buffer) => void;
+  /** Own address, for more connections than one address has ports. */
+  readonly localAddress?: string;
+  readonly messageBytes?: number;
+  readonly lines?: boolean;
+  readonly onMessages?: FrameStreamOptions["onMessages"];
+  readonly onClosed?: () => void;
 };
 
 export class RawSocket {
-  readonly #socket: Socket;
+  readonly stream: FrameStream;
+  #socket: Socket | undefined;
+  #head = "";
+  #isOpen = false;
 
-  private constructor(socket: Socket) {
-    this.#socket = socket;
+  private constructor(options: RawSocketOptions) {
+    this.stream = new FrameStream({
+      messageBytes: options.messageBytes ?? 0,
+      lines: options.lines ?? false,
+      onMessages: options.onMessages ?? ignore,
+      onPing: (payload) => void this.#socket?.write(clientFrame(PONG, payload)),
+    });
   }
 
   /** Resolves after the upgrade. */
   static open(options: RawSocketOptions): Promise<RawSocket> {
     const { promise, resolve, reject } = Promise.withResolvers<RawSocket>();
-    const socket = connect({ host: "127.0.0.1", port: options.port, noDelay: true });
-    const raw = new RawSocket(socket);
-    const reader = new FrameReader((opcode, payload) => {
-      if (opcode === TEXT) options.onText(payload);
-      else if (opcode === PING) socket.write(clientFrame(PONG, payload));
-    });
-    let head = "";
-    const onHead = (chunk: Buffer): void => {
-      head += chunk.toString("latin1");
-      const end = head.indexOf("\r\n\r\n");
-      if (end < 0) return;
-      socket.off("data", onHead);
-      if (!head.startsWith("HTTP/1.1 101")) {
-        reject(new Error(`cannot upgrade on port ${options.port}: ${head.slice(0, head.indexOf("\r\n"))}`));
-        socket.destroy();
-        return;
-      }
-      socket.on("data", (data) => reader.push(data));
-      reader.push(Buffer.from(head.slice(end + 4), "latin1"));
-      resolve(raw);
+    const raw = new RawSocket(options);
+    const onRead = (length: number): boolean => {
+      if (raw.#isOpen) raw.stream.push(SHARED, length);
+      else raw.#pushHead(length, options.port, resolve, reject);
+      return true;
     };
-    socket.on("data", onHead);
+    const target: NetConnectOpts = {
+      host: "127.0.0.1",
+      port: options.port,
+      noDelay: true,
+      ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
+      onread: { buffer: SHARED, callback: onRead },
+    };
+    const socket = connect(target);
+    raw.#socket = socket;
     socket.on("error", reject);
+    socket.on("close", () => {
+      reject(new Error(`the server closed the connection to port ${options.port}`));
+      options.onClosed?.();
+    });
     const lines = [
       `GET ${options.path} HTTP/1.1`,
       `Host: 127.0.0.1:${options.port}`,
@@ -102,15 +82,52 @@ export class RawSocket {
       "Sec-WebSocket-Version: 13",
       ...(options.subprotocol === undefined ? [] : [`Sec-WebSocket-Protocol: ${options.subprotocol}`]),
     ];
-    socket.write(`${lines.join("\r\n")}\r\n\r\n`);
+    socket.write(`${lines.join("\r\n")}${END_OF_HEAD}`);
     return promise;
   }
 
+  #pushHead(length: number, port: number, resolve: (socket: RawSocket) => void, reject: (reason: Error) => void): void {
+    this.#head += SHARED.toString("latin1", 0, length);
+    const end = this.#head.indexOf(END_OF_HEAD);
+    if (end < 0) return;
+    if (!this.#head.startsWith("HTTP/1.1 101")) {
+      reject(new Error(`cannot upgrade on port ${port}: ${this.#head.slice(0, this.#head.indexOf("\r\n"))}`));
+      this.#socket?.destroy();
+      return;
+    }
+    this.#isOpen = true;
+    const rest = Buffer.from(this.#head.slice(end + END_OF_HEAD.length), "latin1");
+    this.#head = "";
+    resolve(this);
+    // After those who wait for the socket had the chance to listen.
+    if (rest.length > 0) queueMicrotask(() => this.stream.push(rest));
+  }
+
   send(text: string): void {
-    this.#socket.write(clientFrame(TEXT, Buffer.from(text)));
+    this.#socket?.write(clientFrame(TEXT, Buffer.from(text)));
+  }
+
+  /** Writes between `hold` and `release` leave together. */
+  hold(): void {
+    this.#socket?.cork();
+  }
+
+  release(): void {
+    this.#socket?.uncork();
+  }
+
+  /** Stops reading until `resume`. */
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#socket?.resume();
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.#socket?.destroy();
   }
 }
+
+function ignore(): void {}

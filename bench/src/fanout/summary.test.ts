@@ -1,0 +1,28 @@
+import { describe, expect, it } from "vitest";
+import { summaryOf } from "./summary.ts";
+
+describe("summary of fan-out", () => {
+  it("divides our median by the rival's, and leaves out what was not measured", () => {
+    const round = (contender: string, cpu: number) => ({
+      contender,
+      figures: { cpuUsPerDelivery200: cpu, p99Ms50: cpu },
+    });
+    const rounds = [round("wscluster", 1), round("wscluster", 3), round("wscluster", 2), round("centrifugo", 8)];
+    expect(summaryOf(rounds)).toEqual({
+      cpuUsPerDelivery: 2,
+      vsCentrifugo200: 0.25,
+      p99AtRate: 50,
+      p99Ms: 2,
+      p99MsCentrifugo: 8,
+    });
+  });
+
+  it("tells latency at 200/s where both were timed there", () => {
+    const figures = { p99Ms50: 1, p99Ms200: 4 };
+    const rounds = [
+      { contender: "wscluster", figures },
+      { contender: "centrifugo", figures: { p99Ms50: 2, p99Ms200: 5 } },
+    ];
+    expect(summaryOf(rounds)).toEqual({ p99AtRate: 200, p99Ms: 4, p99MsCentrifugo: 5 });
+  });
+});
