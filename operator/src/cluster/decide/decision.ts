@@ -26,8 +26,12 @@ export type Decision = {
  * of each is the newest.
  */
 export function receiptsOf(facts: ClusterFacts, attempt: string): Receipts {
+  return receiptsFor(facts, [`rollout/${attempt}`, `rollback/${attempt}`]);
+}
+
+export function receiptsFor(facts: ClusterFacts, intents: readonly string[]): Receipts {
   let sum = NO_RECEIPTS;
-  for (const intent of [`rollout/${attempt}`, `rollback/${attempt}`]) {
+  for (const intent of intents) {
     let most = NO_RECEIPTS;
     for (const pod of facts.pods) {
       const receipts = freshValue(pod.state)?.receipts[intent];

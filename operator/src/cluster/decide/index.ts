@@ -4,7 +4,7 @@ import { ANNOTATIONS } from "@wscluster/crds";
 import type { ModeRequest, PodMode } from "@wscluster/protocol";
 import { GRANT_WINDOW_MS } from "../../moves/limits.ts";
 import { type MovePlan, planGrants } from "../../moves/planner.ts";
-import { type ClusterFacts, freshValue, type ServerPodFacts } from "../facts.ts";
+import { type ClusterFacts, freshValue, type ServerPodFacts, type SetFacts } from "../facts.ts";
 import type { Action, EventValue, Plan } from "../plan.ts";
 import { accountsFor } from "./children/accounts.ts";
 import { drainingBudgetFor, setBudgetFor } from "./children/budgets.ts";
@@ -137,9 +137,7 @@ function setActions(
         replicas,
         traffic: trafficBy.get(set.revision) ?? "none",
         marks: set,
-        ...(isShrink && set.live !== undefined
-          ? { guard: { uid: set.live.uid, resourceVersion: set.live.resourceVersion } }
-          : {}),
+        ...(isShrink && set.live !== undefined ? { guard: guardFor(set.live, scale) } : {}),
       });
       const budget = setBudgetFor(facts.cluster, set.name, set.revision, "server");
       return hasBudget(facts, set)
@@ -149,6 +147,15 @@ function setActions(
           ]
         : [{ kind: "apply", manifest: replicaSet }];
     });
+}
+
+/**
+ * A set that shrinks must be the one that was looked at, in the version that was looked at. After a detach in the same pass
+ * its controller has changed its status already: there the pod's own version was tested.
+ */
+function guardFor(live: SetFacts, scale: Scale): { uid: string; resourceVersion?: string } {
+  const { uid, resourceVersion } = live;
+  return scale.detach?.revision === live.revision ? { uid } : { uid, resourceVersion };
 }
 
 function hasBudget(facts: ClusterFacts, set: PlannedSet): boolean {

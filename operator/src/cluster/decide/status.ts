@@ -3,7 +3,7 @@ import { LABELS, type RolloutStatus, type WebSocketClusterStatus } from "@wsclus
 import { type ClusterFacts, connectionsOf } from "../facts.ts";
 import { timestampOf } from "./children/replica-set.ts";
 import { conditionsFor } from "./conditions.ts";
-import { type Decision, receiptsOf } from "./decision.ts";
+import { type Decision, receiptsFor, receiptsOf } from "./decision.ts";
 import { hasEdge } from "./edges.ts";
 import { connectionsLeft, totalConnections } from "./moving.ts";
 import type { Waiting } from "./rollout.ts";
@@ -17,7 +17,8 @@ export function statusFor(decision: Decision): WebSocketClusterStatus {
   const total = totalConnections(facts);
   const isMoving = left > 0;
   const progress = rolloutStatusFor(decision, left);
-  const receipts = progress === undefined ? undefined : progress.moved + progress.resumed + progress.cut;
+  const { moved, resumed, cut } = receiptsFor(facts, [...new Set(movement.donors.map((donor) => donor.intent))]);
+  const gone = moved + resumed + cut;
   const edgePods = facts.edgePods.filter((pod) => !pod.deleting);
   return {
     observedGeneration: facts.cluster.generation,
@@ -26,7 +27,7 @@ export function statusFor(decision: Decision): WebSocketClusterStatus {
     ...(taker === undefined ? {} : { ready: readyText(facts, taker), active: setText(taker) }),
     ...(candidate === undefined ? {} : { candidate: setText(candidate) }),
     connections: isMoving || candidate !== undefined ? total : calm(total, previous?.connections),
-    ...(isMoving && receipts !== undefined ? { moving: `${receipts}/${receipts + left}` } : {}),
+    ...(isMoving ? { moving: `${gone}/${gone + left}` } : {}),
     selector: `${LABELS.cluster}=${facts.cluster.name},${LABELS.component}=server`,
     sets: rollout.sets
       .filter((set) => set.step !== "history" || set.aborted !== undefined)

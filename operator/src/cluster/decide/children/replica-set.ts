@@ -14,7 +14,7 @@ export type ReplicaSetIntent = SetBody & {
   /** Absent for the edge, whose sets have no rollout of their own. */
   readonly marks?: SetMarks;
   /** Set on a write that takes something away: refused when the object is not the one that was looked at. */
-  readonly guard?: { readonly uid: string; readonly resourceVersion: string };
+  readonly guard?: { readonly uid: string; readonly resourceVersion?: string };
 };
 
 export function replicaSetFor(cluster: ClusterId, intent: ReplicaSetIntent): Manifest {
