@@ -1,8 +1,9 @@
+import type { Position } from "@wscluster/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { cursorAt, judgeDiverged, judgeGap, judgePublication } from "./cursor.ts";
 import { Diagnostics } from "./events.ts";
-import type { Feeds } from "./subscriptions.ts";
+import type { Source } from "./subscriptions.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
 const feed = (epoch: string, offset = 0) => ({ epoch, offset });
@@ -127,38 +128,33 @@ describe("two sockets that follow one stream, one ahead or behind, through benig
             else wrong.push(why);
           },
         });
-        const readers: { feeds: Feeds; position: { epoch: string; offset: number } }[] = [];
+        const readers: (Source & { position: Position })[] = [];
         const join = () => {
           const position = subscriptions.position("c") ?? { epoch: "e1", offset: 0 };
-          const reader = { feeds: new Map(), position };
+          const reader = { feeds: new Map(), asked: new Map([["c", position]]), position };
           const recovered = continuationOf(position) === position.offset;
           const top = { e: current(), o: log.length };
-          subscriptions.receive({ t: "sub.ok", i: 0, c: "c", ...top, recovered }, reader.feeds, true, position);
+          subscriptions.receive({ t: "sub.ok", i: 0, c: "c", ...top, recovered }, reader, true);
           readers.push(reader);
           if (!recovered) read(reader);
         };
         const read = (reader: (typeof readers)[number]) => {
-          const { position, feeds } = reader;
+          const { position } = reader;
           const after = continuationOf(position);
           const e = current();
           if (after === "unknown") {
             const to = log.length;
-            subscriptions.receive(
-              { t: "gap", c: "c", e, from: position.offset, to, why: "stream-lost" },
-              feeds,
-              true,
-              undefined,
-            );
+            subscriptions.receive({ t: "gap", c: "c", e, from: position.offset, to, why: "stream-lost" }, reader, true);
             reader.position = { epoch: e, offset: to };
           } else if (after < position.offset) {
             const prev = { epoch: position.epoch, offset: after };
             const begins = lives[lives.findIndex((life) => life.e === position.epoch) + 1]?.e ?? e;
-            subscriptions.receive({ t: "diverged", c: "c", e: begins, o: after, prev }, feeds, true, undefined);
+            subscriptions.receive({ t: "diverged", c: "c", e: begins, o: after, prev }, reader, true);
             reader.position = { epoch: begins, offset: after };
           } else {
             const next = log[after];
             if (!next) return;
-            subscriptions.receive(frameOf(next), feeds, true, undefined);
+            subscriptions.receive(frameOf(next), reader, true);
             reader.position = { epoch: next.e, offset: next.o };
           }
         };

@@ -45,7 +45,8 @@ const MAX_IN_FLIGHT = 64;
 const MAX_KEPT = 1_000;
 const MAX_RAISES = 3;
 const RETRY_MS = 250;
-const SWEEP_MS = 1_000;
+/** How often unanswered messages are looked at; kept ones only have to go some time. */
+const SWEEP_MS = { open: 250, kept: 10_000 } as const;
 
 type Entry = {
   readonly json: string;
@@ -83,6 +84,7 @@ export class Publisher {
   #producer: Producer;
   #outlet: Outlet | undefined;
   #timer: TimerHandle | undefined;
+  #sweepAtMs = 0;
   #unsent = 0;
   #raising = false;
   /** Generations raised since the last message that was stored. */
@@ -274,7 +276,7 @@ export class Publisher {
   }
 
   #pump(stream: Stream): void {
-    this.#sweepLater();
+    this.#sweepLater(stream);
     const outlet = this.#outlet;
     if (!outlet || this.#raising) return;
     if (this.#clock.now() < stream.holdUntilMs) return;
@@ -381,17 +383,22 @@ export class Publisher {
 
   // ---- housekeeping -----------------------------------------------------------------------------------------------------
 
-  #sweepLater(): void {
-    if (this.#timer !== undefined) return;
+  #sweepLater(stream: Stream): void {
+    const isOpen = stream.open.length + stream.queue.length > 0;
+    if (!isOpen && stream.kept.length === 0) return;
+    const delayMs = isOpen ? SWEEP_MS.open : SWEEP_MS.kept;
+    const atMs = this.#clock.now() + delayMs;
+    if (this.#timer !== undefined && this.#sweepAtMs <= atMs) return;
+    this.#clock.clearTimer(this.#timer);
+    this.#sweepAtMs = atMs;
     this.#timer = this.#clock.setTimer(() => {
       this.#timer = undefined;
       this.#sweep();
-    }, SWEEP_MS / 4);
+    }, delayMs);
   }
 
   #sweep(): void {
     const now = this.#clock.now();
-    let busy = false;
     for (const stream of this.#streams.values()) {
       this.#prune(stream);
       const oldest = stream.open.find((entry) => entry.sent);
@@ -399,10 +406,8 @@ export class Publisher {
         this.#rewind(stream, oldest.seq);
       }
       this.#pump(stream);
-      busy ||= stream.kept.length + stream.open.length + stream.queue.length > 0;
     }
     this.#raiseWhenSettled();
-    if (busy) this.#sweepLater();
   }
 
   #isExpired(entry: Entry): boolean {

@@ -225,19 +225,11 @@ export class Session {
   #onFrame(link: Link, frame: ServerFrame): void {
     const isPrimary = link === this.#primary;
     const move = this.#move;
+    if (frame.t === "sub.ok") {
+      this.#channels.onSubscribed(frame.i);
+      if (isPrimary) this.#channels.dropUnwanted(link, [frame.c]);
+    }
     switch (frame.t) {
-      case "sub.ok":
-        this.#channels.onSubscribed(frame.i);
-        if (isPrimary) this.#channels.dropUnwanted(link, [frame.c]);
-        this.subscriptions.receive(frame, link.feeds, isPrimary, link.asked.get(frame.c));
-        break;
-      case "pub":
-      case "pub.ephemeral":
-      case "gap":
-      case "diverged":
-        // Ephemerals come once at most: around a commit both pods may send them, so neither is taken.
-        this.subscriptions.receive(frame, link.feeds, isPrimary && !move?.isCommitting, link.asked.get(frame.c));
-        break;
       case "pub.ok":
         this.publisher.onStored(frame.i, frame.e, frame.o, frame.dup === true);
         break;
@@ -266,11 +258,9 @@ export class Session {
       case "ready":
         if (isPrimary) this.#onReady(link);
         break;
-      case "unsub.ok":
-      case "commit.ok":
-      case "ping":
-      case "pong":
-        break;
+      default:
+        // What channels bring. Ephemerals come once at most: around a commit both pods may send them, so neither is taken.
+        this.subscriptions.receive(frame, link, isPrimary && !move?.isCommitting);
     }
     if (move && link === move.candidate) move.onFrame(frame);
     move?.advance();

@@ -13,6 +13,13 @@ import { MessageQueue } from "./subscription.ts";
 /** What one socket said about each channel. */
 export type Feeds = Map<string, Feed>;
 
+/** A socket as a source of channels. */
+export type Source = {
+  readonly feeds: Feeds;
+  /** Positions that it was asked to continue from. */
+  readonly asked: ReadonlyMap<string, Position>;
+};
+
 type Page = { readonly e: string; readonly items: readonly PublicationFrame[]; readonly more: boolean };
 
 export interface SubscriptionsHost {
@@ -142,8 +149,8 @@ export class Subscriptions {
   }
 
   /** Handles a channel frame of any socket. `isPrimary`: the frame came over the connection in use. */
-  receive(frame: ServerFrame, feeds: Feeds, isPrimary: boolean, asked: Position | undefined): void {
-    if (frame.t === "sub.ok") return this.#onSubscribed(frame, feeds, asked);
+  receive(frame: ServerFrame, { feeds, asked }: Source, isPrimary: boolean): void {
+    if (frame.t === "sub.ok") return this.#onSubscribed(frame, feeds, asked.get(frame.c));
     if (frame.t === "pub") return this.#onPublication(frame, feeds);
     if (frame.t === "gap") return this.#onGap(frame, feeds, isPrimary);
     if (frame.t === "diverged") return this.#onDiverged(frame, feeds);
