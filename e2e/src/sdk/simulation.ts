@@ -1,7 +1,7 @@
 // One simulated life of a small fleet: real SDKs and the real server core on virtual time, with faults from a seed, judged by the
 // guarantee table. To be run with faked timers. Not here: the sockets (simulated-network.ts).
 
-import type { Client, Message } from "@wscluster/client";
+import type { Client, Message, Subscription } from "@wscluster/client";
 import { connect } from "@wscluster/client";
 import { MemoryStore, SimulatedPod } from "@wscluster/server/testing";
 import { seededRandom } from "../load/seeded-random.ts";
@@ -20,6 +20,8 @@ type Data = { readonly by: string; readonly n: number };
 type Seen = { readonly offset: number; readonly data: Data };
 
 const CHANNELS = ["lobby", "desk"];
+/** Joined and left again all the time. */
+const PORCH = "porch";
 const TENANT = "default";
 const STEPS = 40;
 const QUIET_MS = 240_000;
@@ -44,6 +46,9 @@ class Person {
   readonly failures: unknown[] = [];
   /** Up to here nothing is known of a channel: the store lost the life of it that the person was in, and said so. */
   readonly unknownUpTo = new Map<string, number>();
+  /** What was seen of the porch, visit by visit. */
+  readonly visits: Seen[][] = [];
+  #visit: Subscription<Data> | undefined;
   session = "";
   gaps = 0;
   answered = 0;
@@ -72,6 +77,20 @@ class Person {
         this.unknownUpTo.set(channel, to);
         view.splice(0);
       },
+    });
+  }
+
+  /** Comes to the porch, or leaves it. */
+  stepOut(): void {
+    if (this.#visit) {
+      this.#visit.unsubscribe();
+      this.#visit = undefined;
+      return;
+    }
+    const view: Seen[] = [];
+    this.visits.push(view);
+    this.#visit = this.client.subscribe<Data>(PORCH, {
+      onMessage: ({ offset, data }) => void view.push({ offset, data }),
     });
   }
 
@@ -111,7 +130,8 @@ export async function simulate(seed: number, weather: Weather, clock: Simulation
   await clock.advance(1_000);
 
   for (let step = 0; step < STEPS; step += 1) {
-    for (let n = Math.floor(random() * 6); n > 0; n -= 1) pick(people).publish(pick(CHANNELS));
+    for (let n = Math.floor(random() * 6); n > 0; n -= 1) pick(people).publish(pick([...CHANNELS, PORCH]));
+    if (chance(0.3)) pick(people).stepOut();
     const person = pick(people);
     const living = network.pods.filter((pod) => !pod.isDead);
     const act = random();
@@ -187,7 +207,7 @@ function judge(people: readonly Person[], store: MemoryStore, weather: Weather):
     if (weather !== "failovers" && client.counters.diverged > 0) broken.push(`${name}: diverged without a failover`);
     if (client.counters.newSessions > 0) broken.push(`${name}: a new session without a reason`);
   }
-  for (const channel of CHANNELS) {
+  for (const channel of [...CHANNELS, PORCH]) {
     const stream = streamOf(store, channel);
     for (const { name, called } of people) {
       const numbers = stream.filter(({ data }) => data.by === name).map(({ data }) => data.n);
@@ -195,6 +215,10 @@ function judge(people: readonly Person[], store: MemoryStore, weather: Weather):
       if (numbers.join() !== wanted.join()) {
         broken.push(`${channel}: of ${name}'s 1..${wanted.length} the store has ${numbers.join()}`);
       }
+    }
+    if (channel === PORCH) {
+      if (weather !== "failovers") broken.push(...judgeVisits(people, stream));
+      continue;
     }
     for (const { name, views, unknownUpTo } of people) {
       const known = unknownUpTo.get(channel) ?? 0;
@@ -209,6 +233,18 @@ function judge(people: readonly Person[], store: MemoryStore, weather: Weather):
     }
   }
   return broken;
+}
+
+/** A visit shows a part of the stream without a hole, from its first message to its last. */
+function judgeVisits(people: readonly Person[], stream: readonly Seen[]): string[] {
+  return people.flatMap(({ name, visits }) =>
+    visits.flatMap((visit) => {
+      const [from, to] = [visit.at(0)?.offset ?? 1, visit.at(-1)?.offset ?? 0];
+      const truth = stream.filter(({ offset }) => offset >= from && offset <= to);
+      const [saw, should] = [visit, truth].map((part) => part.map(tell).join());
+      return saw === should ? [] : [`porch: ${name} saw ${saw} instead of ${should}`];
+    }),
+  );
 }
 
 function tell({ offset, data }: Seen): string {
