@@ -34,12 +34,9 @@ describe("the variables", () => {
       WSC_TERMINATION_SECONDS: "0",
     });
     const problems = result.ok ? [] : result.problems;
-    expect(problems.map((problem) => problem.split(":")[0]).sort()).toEqual([
-      "WSC_JWT_SECRET",
-      "WSC_PATH",
-      "WSC_REDIS_URL",
-      "WSC_TERMINATION_SECONDS",
-    ]);
+    expect(new Set(problems.map((problem) => problem.split(":")[0]))).toEqual(
+      new Set(["WSC_JWT_SECRET", "WSC_PATH", "WSC_REDIS_URL", "WSC_TERMINATION_SECONDS"]),
+    );
     expect(problems.join()).not.toContain("tiny-secret");
   });
 });

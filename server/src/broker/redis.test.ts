@@ -185,6 +185,28 @@ describe.skipIf(!hasRedisServer())("with redis-server installed", () => {
       });
     });
 
+    it("comes back after a silence that was longer than its connections bear", async () => {
+      let resyncs = 0;
+      prefixes += 1;
+      const broker = brokerOn(redis.port, { prefix: `test${prefixes}`, timeoutMs: 200, silenceMs: 500 });
+      await broker.start({ ...silent, resync: () => void (resyncs += 1) });
+      const ticking = setInterval(() => void broker.receipts().catch(() => {}), 50);
+      try {
+        await broker.subscribe("t/room");
+        await publishTo(broker, 1);
+        redis.freeze();
+        expect(await publishTo(broker, 2)).toEqual({ kind: "unavailable" });
+        await new Promise((resolve) => setTimeout(resolve, 1_500));
+        redis.wake();
+        await expect.poll(async () => (await publishTo(broker, 2)).kind, { timeout: 5_000 }).toMatch(/stored|dup/);
+        await expect.poll(() => resyncs, { timeout: 5_000 }).toBeGreaterThan(0);
+        expect((await broker.read("t/room", 0, 10)).items.map(({ offset }) => offset)).toEqual([1, 2]);
+      } finally {
+        clearInterval(ticking);
+        await broker.stop();
+      }
+    });
+
     it("asks for a comparison after its subscriber was cut, and hears again", async () => {
       let resyncs = 0;
       const heard: number[] = [];

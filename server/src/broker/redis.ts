@@ -24,7 +24,7 @@ import type {
 import { receiptField, receiptTotals } from "./receipt-totals.ts";
 import { SLOT_COUNT, keysFor, slotOf } from "./slots.ts";
 import type { Keys } from "./slots.ts";
-import { CommandLink } from "./redis/command-link.ts";
+import { CommandLink, SILENCE_MS } from "./redis/command-link.ts";
 import * as scripts from "./redis/scripts.ts";
 import type { Script } from "./redis/scripts.ts";
 import { ephemeralMessage, ephemeralOf, publicationOf } from "./redis/stored-message.ts";
@@ -38,6 +38,8 @@ export type RedisBrokerOptions = {
   readonly log: Logger;
   /** How long a call waits for the store. Milliseconds. */
   readonly timeoutMs?: number;
+  /** After how much silence a connection is given up and made anew. Milliseconds. */
+  readonly silenceMs?: number;
   /** Faults of tests: true = this pod does not hear the publication. */
   readonly drops?: (publication: Publication) => boolean;
 };
@@ -67,8 +69,9 @@ export class RedisBroker implements Broker {
     this.#options = options;
     this.#keys = keysFor(options.prefix);
     const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
-    this.#commands = new CommandLink(options.url, timeoutMs, options.log);
-    this.#subscriber = new SubscriberLink(options.url, timeoutMs, options.log, {
+    const silenceMs = options.silenceMs ?? SILENCE_MS;
+    this.#commands = new CommandLink(options.url, timeoutMs, silenceMs, options.log);
+    this.#subscriber = new SubscriberLink(options.url, timeoutMs, silenceMs, options.log, {
       onMessage: (channel, message) => this.#onMessage(channel, message),
       onRestored: () => this.#listener?.resync(),
     });

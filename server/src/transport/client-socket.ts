@@ -171,7 +171,7 @@ function onMessage(this: WebSocket, data: WebSocket.RawData, isBinary: boolean):
   const owner = this instanceof Carrier ? this.client?.owner : undefined;
   if (!owner) return;
   if (isBinary) owner.onBinary();
-  else owner.onText(data.toString());
+  else if (Buffer.isBuffer(data)) owner.onText(data.toString());
 }
 
 function onClose(this: WebSocket, code: number): void {

@@ -29,21 +29,22 @@ type Waiting = Command & {
 
 const BATCH_LIMIT = 1_000;
 const SWEEP_MS = 100;
-/** A store that accepts the connection and says nothing is given up after this time. */
-const SILENCE_MS = 10_000;
+/** A connection on which nothing comes is given up after this time. */
+export const SILENCE_MS = 10_000;
 const RETRIES_WITHOUT_PROGRESS_MS = 50;
 
 /** Reconnecting is never given up and never slower than once a second, so that recovery is quick. */
-export function linkOptions() {
+export function linkOptions(silenceMs: number) {
   return {
     lazyConnect: true,
     protocol: 2 as const,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
-    maxRetriesPerRequest: null,
+    // 0 = commands under way fail when the connection closes. With null they would never be settled at all.
+    maxRetriesPerRequest: 0,
     connectTimeout: 2_000,
-    socketTimeout: SILENCE_MS,
+    socketTimeout: silenceMs,
     keepAlive: 5_000,
     retryStrategy: (times: number) => Math.min(1_000, 50 * 2 ** Math.min(times, 5)) * (0.75 + Math.random() / 4),
   } satisfies RedisOptions;
@@ -65,12 +66,14 @@ export class CommandLink {
   #scriptsLoaded = false;
   #sweep: NodeJS.Timeout | undefined;
   #stopped = false;
+  #breakBatch: (() => void) | undefined;
 
-  constructor(url: string, timeoutMs: number, log: Logger) {
-    this.#redis = new Redis(url, linkOptions());
+  constructor(url: string, timeoutMs: number, silenceMs: number, log: Logger) {
+    this.#redis = new Redis(url, linkOptions(silenceMs));
     this.#timeoutMs = timeoutMs;
     this.#log = log;
     this.#redis.on("error", (error) => this.#log.debug({ err: error }, "store connection"));
+    this.#redis.on("close", () => this.#breakBatch?.());
     this.#redis.on("ready", () => {
       // The store may have been restarted, or be another one.
       this.#scriptsLoaded = false;
@@ -126,20 +129,14 @@ export class CommandLink {
     if (batch.length === 0) return;
     this.#busy = true;
     let again: Waiting[] = [];
+    const broken = new Promise<undefined>((resolve) => {
+      this.#breakBatch = () => resolve(undefined);
+    });
     try {
-      if (!this.#scriptsLoaded) {
-        await Promise.all(ALL_SCRIPTS.map((script) => this.#redis.script("LOAD", script.lua)));
-        this.#scriptsLoaded = true;
-      }
-      const pipeline = this.#redis.pipeline();
-      for (const { script, plain, keys, args } of batch) {
-        if (script) pipeline.callBuffer("evalsha", SHA_OF.get(script.name) ?? "", keys.length, ...keys, ...args);
-        else pipeline.callBuffer(plain ?? "", ...keys, ...args);
-      }
-      const results = (await pipeline.exec()) ?? [];
-      again = this.#settle(batch, results);
+      // Whatever the client makes of commands under way: once the connection is gone this batch has no answer.
+      const results = await Promise.race([this.#execute(batch), broken]);
+      again = results ? this.#settle(batch, results) : batch.filter((waiting) => this.#keepInDoubt(waiting));
     } catch {
-      // The connection broke before an answer, or loading failed: the whole batch is in doubt.
       again = batch.filter((waiting) => this.#keepInDoubt(waiting));
     } finally {
       this.#busy = false;
@@ -149,6 +146,19 @@ export class CommandLink {
     if (this.#queue.length === 0) return;
     if (again.length > 0) setTimeout(() => this.#plan(), RETRIES_WITHOUT_PROGRESS_MS);
     else this.#plan();
+  }
+
+  async #execute(batch: readonly Waiting[]): Promise<readonly (readonly [Error | null, unknown])[]> {
+    if (!this.#scriptsLoaded) {
+      await Promise.all(ALL_SCRIPTS.map((script) => this.#redis.script("LOAD", script.lua)));
+      this.#scriptsLoaded = true;
+    }
+    const pipeline = this.#redis.pipeline();
+    for (const { script, plain, keys, args } of batch) {
+      if (script) pipeline.callBuffer("evalsha", SHA_OF.get(script.name) ?? "", keys.length, ...keys, ...args);
+      else pipeline.callBuffer(plain ?? "", ...keys, ...args);
+    }
+    return (await pipeline.exec()) ?? [];
   }
 
   #settle(batch: readonly Waiting[], results: readonly (readonly [Error | null, unknown])[]): Waiting[] {

@@ -15,11 +15,11 @@ export type SubscriberHooks = {
 };
 
 const CHUNK = 500;
-const PING_MS = 2_000;
 
 export class SubscriberLink {
   readonly #redis: Redis;
   readonly #timeoutMs: number;
+  readonly #pingMs: number;
   readonly #hooks: SubscriberHooks;
   readonly #wanted = new Map<string, Wanted>();
   readonly #unwanted = new Set<string>();
@@ -27,8 +27,9 @@ export class SubscriberLink {
   #hasBeenReady = false;
   #ping: NodeJS.Timeout | undefined;
 
-  constructor(url: string, timeoutMs: number, log: Logger, hooks: SubscriberHooks) {
-    this.#redis = new Redis(url, linkOptions());
+  constructor(url: string, timeoutMs: number, silenceMs: number, log: Logger, hooks: SubscriberHooks) {
+    this.#redis = new Redis(url, linkOptions(silenceMs));
+    this.#pingMs = silenceMs / 5;
     this.#timeoutMs = timeoutMs;
     this.#hooks = hooks;
     this.#redis.on("error", (error) => log.debug({ err: error }, "store subscriber connection"));
@@ -45,7 +46,7 @@ export class SubscriberLink {
     // A quiet subscriber hears nothing; the ping's answer keeps it from being taken for dead.
     this.#ping = setInterval(() => {
       if (this.#redis.status === "ready") this.#redis.ping().catch(() => {});
-    }, PING_MS);
+    }, this.#pingMs);
     this.#redis.connect().catch(() => {});
   }
 
