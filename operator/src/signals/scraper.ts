@@ -45,12 +45,14 @@ export class Scraper {
   #running = 0;
   #slot = 0;
   #round = 0;
+  #dueMs: number;
   #timer: Timer | undefined;
   #counts = { scrapes: 0, failures: 0, skipped: 0 };
 
   constructor(options: ScraperOptions) {
     this.#clock = options.clock;
     this.#fetch = options.fetch;
+    this.#dueMs = options.clock.monotonicMs();
     this.#limits = {
       intervalMs: options.intervalMs ?? 10_000,
       timeoutMs: options.timeoutMs ?? 3_000,
@@ -100,17 +102,23 @@ export class Scraper {
       }
     }
     for (const uid of this.#signals.keys()) if (!known.has(uid)) this.#signals.delete(uid);
-    if (known.size > 0) this.#arm();
-    else {
+    if (known.size > 0) {
+      if (this.#timer === undefined) this.#dueMs = this.#clock.monotonicMs();
+      this.#arm();
+    } else {
       this.#timer?.cancel();
       this.#timer = undefined;
     }
   }
 
+  // Towards absolute moments: delays that add up would stretch the interval on a busy machine.
   #arm(): void {
     if (this.#timer !== undefined || this.#stop.signal.aborted) return;
+    const stepMs = this.#limits.intervalMs / SLOTS;
+    const nowMs = this.#clock.monotonicMs();
+    this.#dueMs = Math.max(this.#dueMs + stepMs, nowMs - this.#limits.intervalMs);
     this.#timer = this.#clock.startTimer(
-      this.#limits.intervalMs / SLOTS,
+      Math.max(0, this.#dueMs - nowMs),
       () => {
         this.#timer = undefined;
         this.#arm();
