@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { crdArtefacts } from "@wscluster/crds/gen";
 import { lintConfig } from "./lint-config.ts";
+import { protocolDocuments } from "./protocol-document.ts";
 import { tableDocuments } from "./tables.ts";
 import { ROOT } from "./tools.ts";
 
@@ -14,6 +15,7 @@ export async function generate(): Promise<Generated> {
   const files = {
     ...crds.files,
     ...(await tableDocuments()),
+    ...protocolDocuments(),
     ".oxlintrc.json": `${JSON.stringify(lintConfig(), undefined, 2)}\n`,
   };
   return { files, problems: crds.problems };

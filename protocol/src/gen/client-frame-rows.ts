@@ -1,0 +1,70 @@
+// Every frame that a client sends, for the reference.
+
+import type { ClientFrame } from "../frames.ts";
+import type { FrameRows } from "./frame-shape.ts";
+
+const REQUEST = ["integer", "Request id, chosen by the client; the answer carries it."] as const;
+const CHANNEL = ["text", "Channel."] as const;
+const DATA = ["any JSON", "The payload."] as const;
+
+export const CLIENT_FRAME_ROWS: FrameRows<ClientFrame> = {
+  hello: {
+    meaning: "The first frame on every socket.",
+    fields: {
+      token: ["text", "Signed token; absent for anonymous users.", "optional"],
+      user: ["text", "Name that an anonymous user asks for.", "optional"],
+      device: ["text", "Names the device among the user's.", "optional"],
+      producer: [
+        "{id, gen}",
+        "Who publishes. `id`: 1 to 128 characters, the same for the life of the client. `gen`: starts at 1, rises when numbering starts again.",
+      ],
+      caps: ["list of text", "What the client can do: `migrate`, `resume`, `batch`. Unknown names are ignored."],
+      resume: [
+        "{session, secret, pos}",
+        "Continue a session. `pos` = a list of [channel, epoch, offset]: where the client stands in each channel.",
+        "optional",
+      ],
+      ticket: ["text", "The ticket of a `migrate`, with `resume`.", "optional"],
+      prepare: ["boolean", "True: first phase of a move. Else the session is taken over at once.", "optional"],
+      sub: ["list of {c, from?}", "Subscriptions in the same flight.", "optional"],
+    },
+  },
+  sub: {
+    meaning: "Subscribe to a channel. Answer: `sub.ok`.",
+    fields: {
+      i: REQUEST,
+      c: CHANNEL,
+      from: ["{epoch, offset}", "Continue after this position; absent = from the top.", "optional"],
+    },
+  },
+  unsub: { meaning: "Leave a channel. Answer: `unsub.ok`.", fields: { i: REQUEST, c: CHANNEL } },
+  pub: {
+    meaning: "Publish, stored. Answer: `pub.ok`.",
+    fields: {
+      i: REQUEST,
+      c: CHANNEL,
+      s: ["integer", "The producer's sequence number in this channel: from 1, without gaps."],
+      d: DATA,
+    },
+  },
+  "pub.ephemeral": { meaning: "Publish, not stored, may get lost. No answer.", fields: { c: CHANNEL, d: DATA } },
+  fetch: {
+    meaning: "Read history. Answer: `page`.",
+    fields: {
+      i: REQUEST,
+      c: CHANNEL,
+      from: ["{epoch, offset}", "Read after this position."],
+      n: ["integer", "Most messages wanted."],
+    },
+  },
+  commit: {
+    meaning: "On the new socket of a move: from here on the session lives there. Answer: `commit.ok`.",
+    fields: { i: REQUEST },
+  },
+  "migrate.fail": {
+    meaning: "On the old socket: the move could not be made, the client stays.",
+    fields: { id: ["text", "`id` of the `migrate`."], why: ["text", "For people."] },
+  },
+  ping: { meaning: "Is anybody there? Answer: `pong`.", fields: { i: REQUEST } },
+  pong: { meaning: "Answer to the server's `ping`.", fields: {} },
+};
