@@ -35,6 +35,8 @@ export class Channel {
   attaching = 0;
   /** A comparison with the store failed: do it again. */
   suspect = false;
+  /** When the store was last asked for this stream. */
+  readAtMs = 0;
   /** Repairs in a row that left a hole. */
   repairs = 0;
   opened: Promise<void> | undefined;

@@ -54,10 +54,12 @@ class Collector implements Subscriber {
   }
 }
 
+const clock = { now: 0 };
+
 async function stage(store = new MemoryStore()) {
   const broker = new AwkwardBroker({ store });
   const hub = new Hub(broker, {
-    now: () => 0,
+    now: () => clock.now,
     markDirty: (channel) => void setImmediate(() => channel.flush()),
     onDelivered: () => {},
     onGap: () => {},
@@ -136,6 +138,26 @@ describe("subscribing", () => {
     await hub.attach(late, "t/r", "r", { epoch: announced[0]?.epoch ?? "", offset: 2 }, () => {});
     expect(late.offsets).toEqual([3, 4, 5]);
     expect(broker.reads).toBe(0);
+  });
+});
+
+describe("a quiet channel", () => {
+  it("is read now and then, so that the store does not forget it, and given up when nobody is left", async () => {
+    const { broker, hub } = await stage();
+    const subscription = await hub.attach(new Collector(), "t/r", "r", undefined, () => {});
+    expect(hub.suspects()).toEqual([]);
+    clock.now += 7 * 3_600_000;
+    expect(hub.suspects()).toEqual(["t/r"]);
+    broker.reads = 0;
+    await hub.verify(hub.suspects());
+    expect(broker.reads).toBe(1);
+    expect(hub.suspects()).toEqual([]);
+    hub.detach(subscription);
+    hub.sweep();
+    expect(hub.channels.size).toBe(1);
+    clock.now += 10_000;
+    hub.sweep();
+    expect(hub.channels.size).toBe(0);
   });
 });
 

@@ -15,6 +15,8 @@ const LINGER_MS = 5_000;
 /** Most reads of the store at once for catching up, so that live traffic goes first. */
 const READS_AT_ONCE = 16;
 const MAX_REPAIRS = 3;
+/** A quiet channel is read this often, which renews its meta: else offsets would start again under its subscribers. */
+const RENEW_MS = 6 * 3_600_000;
 
 export type HubHooks = {
   readonly now: () => number;
@@ -76,7 +78,7 @@ export class Hub implements HeldStreams {
       return;
     }
     // The client may have been further than this pod: what looks like a divergence is believed only after asking the store.
-    if (continuationOf(from, channel.streamTop).kind !== "continue") await this.#heal(channel);
+    if (continuationOf(from, channel.streamTop).kind !== "continue") await this.#healAnew(channel);
     const known = continuationOf(from, channel.streamTop);
     const first =
       known.kind === "continue" && known.after < channel.top && !channel.ring.covers(known.after)
@@ -159,7 +161,7 @@ export class Hub implements HeldStreams {
     const page = await this.#page(channel, before);
     if (subscription.gone || channel.cuts !== cuts) return true;
     if (page.top.epoch !== channel.epoch) {
-      await this.#heal(channel);
+      await this.#healAnew(channel);
       return true;
     }
     for (const item of page.items) {
@@ -213,7 +215,7 @@ export class Hub implements HeldStreams {
     const healing: Promise<void>[] = [];
     for (const stream of streams) {
       const channel = this.channels.get(stream);
-      if (channel && channel.state !== "opening") healing.push(this.#heal(channel).catch(() => {}));
+      if (channel && channel.state !== "opening") healing.push(this.#healAnew(channel).catch(() => {}));
     }
     await Promise.all(healing);
     for (const stream of streams) {
@@ -221,9 +223,14 @@ export class Hub implements HeldStreams {
     }
   }
 
-  /** Channels whose last comparison with the store failed. */
+  /** Channels to compare though nothing points at them: the last comparison failed, or it was so long ago that the meta would expire. */
   suspects(): readonly string[] {
-    return [...this.channels.values()].flatMap((channel) => (channel.suspect ? [channel.stream] : []));
+    const before = this.#hooks.now() - RENEW_MS;
+    const suspects: string[] = [];
+    for (const channel of this.channels.values()) {
+      if (channel.suspect || channel.readAtMs < before) suspects.push(channel.stream);
+    }
+    return suspects;
   }
 
   streams(): Iterable<string> {
@@ -269,6 +276,7 @@ export class Hub implements HeldStreams {
     channel.epoch = top.epoch;
     channel.top = top.top;
     channel.lives = top.lives;
+    channel.readAtMs = this.#hooks.now();
     channel.state = "open";
     this.#takeEarly(channel);
   }
@@ -296,6 +304,7 @@ export class Hub implements HeldStreams {
       () => {
         channel.healed = undefined;
         channel.suspect = false;
+        channel.readAtMs = this.#hooks.now();
         channel.state = "open";
         this.#takeEarly(channel);
       },
@@ -308,6 +317,12 @@ export class Hub implements HeldStreams {
       },
     );
     return channel.healed;
+  }
+
+  /** A repair that reads from now on: one that is under way may have read before what the caller knows of was stored. */
+  async #healAnew(channel: Channel): Promise<void> {
+    await channel.healed?.catch(() => {});
+    await this.#heal(channel);
   }
 
   async #healNow(channel: Channel): Promise<void> {
