@@ -128,9 +128,9 @@ describe("advise", () => {
     const pods = Array.from({ length: 10 }, (_, index) => ({
       key: `pod-${index}`,
       connections: 6_400,
-      weight: index === 0 ? 2.5 : 1,
+      weight: index === 0 ? 2 : 1,
       partitions: even,
-      partitionMessages: even.map((_, partition) => (index === 0 && partition === 17 ? 9_650 : 50)),
+      partitionMessages: even.map((_, partition) => (index === 0 && partition === 17 ? 6_450 : 50)),
     }));
     const advice = last(watch(600, () => pods));
     expect(advice.causes).toEqual([{ kind: "hot-key", pod: "pod-0", partition: 17, loadPercent: expect.any(Number) }]);

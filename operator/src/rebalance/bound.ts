@@ -15,8 +15,11 @@ export function boundFor(pods: readonly PlanPod[], band: Band): number {
   const spares: Spare[] = [];
   for (const pod of pods) {
     if (pod.load < band.low - TINY) lack += band.low - pod.load;
+    for (const { connections, load } of pod.slices)
+      if (connections > 0) heaviest = Math.max(heaviest, load / connections);
+    // Gives nothing, so its weights need not be sorted: most pods of an uneven fleet are like that.
+    if (pod.load <= band.low + TINY) continue;
     const slices = weighedOf(pod);
-    heaviest = Math.max(heaviest, slices[0]?.weight ?? 0);
     const excess = Math.max(0, pod.load - band.high);
     if (excess > TINY) {
       const count = takeLoad(slices, excess);
@@ -24,7 +27,7 @@ export function boundFor(pods: readonly PlanPod[], band: Band): number {
       given += Math.ceil(count - TINY);
       lack -= excess;
     }
-    const rest = { spare: Math.max(0, Math.min(pod.load, band.high) - band.low) };
+    const rest = { spare: Math.min(pod.load, band.high) - band.low };
     for (const slice of slices) if (slice.connections > 0) spares.push({ ...slice, pod: rest });
   }
   if (heaviest === 0) return 0;

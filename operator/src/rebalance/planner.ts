@@ -1,7 +1,8 @@
 // Which connections have to move so that every pod is inside the band, and not one more. Pure: facts in, moves out; the order
 // of the facts does not matter. Not here: when to plan (advice.ts), pace (grants.ts).
 import { boundFor } from "./bound.ts";
-import { bandFor, byKey, imbalancePercentOf, TINY, type Band, type PlanFacts, type PlanPod } from "./plan-facts.ts";
+import { Desk, EmptiestFirst, Ledger } from "./desks.ts";
+import { bandFor, byKey, imbalancePercentOf, TINY, type Band, type PlanFacts } from "./plan-facts.ts";
 
 export type PlannedMove = {
   readonly from: string;
@@ -25,23 +26,11 @@ export type RebalancePlan = {
   readonly limitedBy: "Nothing" | "MoveLimit" | "NoRoom";
 };
 
-type Desk = {
-  readonly pod: PlanPod;
-  load: number;
-  room: number;
-  /** Heaviest connections first: the fewest moves. Of equals the largest slice: the fewest grants. */
-  readonly slices: { readonly partition: number | undefined; readonly weight: number; left: number }[];
-};
-type Ledger = {
-  readonly taken: Map<string, { from: Desk; to: Desk; partition: number | undefined; count: number }>;
-  left: number;
-};
-
 export function planRebalance(facts: PlanFacts): RebalancePlan {
   const pods = facts.pods.toSorted(byKey);
   const band = bandFor(pods, facts.bandPercent);
-  const desks = pods.map(deskFor);
-  const ledger: Ledger = { taken: new Map(), left: Math.max(0, Math.floor(facts.maxMoves)) };
+  const desks = pods.map((pod, index) => new Desk(pod, index));
+  const ledger = new Ledger(pods.length, Math.max(0, Math.floor(facts.maxMoves)));
   unloadDonors(desks, band, ledger);
   fillRecipients(desks, band, ledger);
   const beforePercent = imbalancePercentOf(pods.map((pod) => pod.load));
@@ -64,12 +53,13 @@ export function planRebalance(facts: PlanFacts): RebalancePlan {
 
 /** Farthest donor first, so that a limit on the moves is spent where it helps most. */
 function unloadDonors(desks: readonly Desk[], band: Band, ledger: Ledger): void {
-  const donors = desks.filter(({ pod, load }) => pod.mayGive && load > band.high + TINY);
-  const takers = desks.filter(({ pod }) => pod.mayTake);
-  for (const donor of donors.toSorted((a, b) => b.load - a.load || byKey(a.pod, b.pod))) {
+  const isAbove = ({ load }: Desk): boolean => load > band.high + TINY;
+  const donors = desks.filter((desk) => desk.pod.mayGive && isAbove(desk));
+  const takers = new EmptiestFirst(desks.filter((desk) => desk.pod.mayTake && !isAbove(desk)));
+  for (const donor of donors.toSorted((a, b) => b.load - a.load || a.index - b.index)) {
     for (const slice of donor.slices) {
-      while (ledger.left > 0 && slice.left > 0 && donor.load > band.high + TINY) {
-        const to = emptiest(takers, donor);
+      while (ledger.left > 0 && slice.left > 0 && isAbove(donor)) {
+        const to = takers.first();
         if (to === undefined) return;
         const needed = Math.ceil((donor.load - band.high) / slice.weight - TINY);
         // First what the taker lacks to be inside, then up to the mean, and only then to the upper border.
@@ -77,7 +67,8 @@ function unloadDonors(desks: readonly Desk[], band: Band, ledger: Ledger): void 
         const count = Math.min(needed, slice.left, mayPlace(donor, to, slice.weight, level, band), ledger.left);
         // One connection of this partition does not fit anywhere: lighter ones may.
         if (count <= 0) break;
-        place(ledger, donor, to, slice, count);
+        ledger.place(donor, to, slice, count);
+        takers.settle();
       }
     }
   }
@@ -88,12 +79,13 @@ function unloadDonors(desks: readonly Desk[], band: Band, ledger: Ledger): void 
  * of about equally heavy ones first from pods above the mean, then from those inside the band.
  */
 function fillRecipients(desks: readonly Desk[], band: Band, ledger: Ledger): void {
-  const recipients = desks.filter(({ pod, load }) => pod.mayTake && load < band.low - TINY);
-  if (recipients.length === 0) return;
-  const givers = desks.filter(({ pod, load }) => pod.mayGive && load > band.low + TINY);
-  const offers = givers
+  const lacks = ({ load }: Desk): boolean => load < band.low - TINY;
+  const recipients = new EmptiestFirst(desks.filter((desk) => desk.pod.mayTake && lacks(desk)));
+  if (recipients.first() === undefined) return;
+  const offers = desks
+    .filter(({ pod, load }) => pod.mayGive && load > band.low + TINY)
     .flatMap((desk) => desk.slices.map((slice) => ({ desk, slice, grade: gradeOf(slice.weight), load: desk.load })))
-    .toSorted((a, b) => b.grade - a.grade || b.load - a.load || byKey(a.desk.pod, b.desk.pod));
+    .toSorted((a, b) => b.grade - a.grade || b.load - a.load || a.desk.index - b.desk.index);
   for (let from = 0; from < offers.length;) {
     let end = from;
     while (end < offers.length && offers[end]?.grade === offers[from]?.grade) end++;
@@ -101,16 +93,16 @@ function fillRecipients(desks: readonly Desk[], band: Band, ledger: Ledger): voi
     from = end;
     for (const floor of [band.mean, band.low]) {
       for (const { desk, slice } of equals) {
-        while (ledger.left > 0 && slice.left > 0) {
-          const to = emptiest(recipients, desk);
-          if (to === undefined || to.load >= band.low - TINY) break;
+        while (slice.left > 0) {
+          const to = recipients.first();
+          if (ledger.left === 0 || to === undefined || !lacks(to)) return;
           const spare = Math.floor((desk.load - floor) / slice.weight + TINY);
           const count = Math.min(spare, slice.left, mayPlace(desk, to, slice.weight, band.low, band), ledger.left);
           if (count <= 0) break;
-          place(ledger, desk, to, slice, count);
+          ledger.place(desk, to, slice, count);
+          recipients.settle();
         }
       }
-      if (ledger.left === 0 || recipients.every(({ load }) => load >= band.low - TINY)) return;
     }
   }
 }
@@ -128,29 +120,8 @@ function mayPlace(from: Desk, to: Desk, weight: number, level: number, band: Ban
   return Math.min(Math.max(1, toLevel), toBorder, fromBorder, to.room);
 }
 
-function emptiest(desks: readonly Desk[], besides: Desk): Desk | undefined {
-  let best: Desk | undefined;
-  for (const desk of desks) {
-    if (desk === besides || desk.room <= 0) continue;
-    if (best === undefined || desk.load < best.load - TINY) best = desk;
-  }
-  return best;
-}
-
-function place(ledger: Ledger, from: Desk, to: Desk, slice: Desk["slices"][number], count: number): void {
-  slice.left -= count;
-  from.load -= count * slice.weight;
-  to.load += count * slice.weight;
-  to.room -= count;
-  ledger.left -= count;
-  const key = `${from.pod.key}\0${to.pod.key}\0${slice.partition ?? ""}`;
-  const taken = ledger.taken.get(key);
-  if (taken === undefined) ledger.taken.set(key, { from, to, partition: slice.partition, count });
-  else taken.count += count;
-}
-
 function movesOf(ledger: Ledger, band: Band): readonly PlannedMove[] {
-  return [...ledger.taken.values()].map(({ from, to, partition, count }) => ({
+  return ledger.placed().map(({ from, to, partition, count }) => ({
     from: from.pod.key,
     to: to.pod.key,
     partition,
@@ -169,14 +140,6 @@ function whyOf(from: Desk, to: Desk, partition: number | undefined, band: Band):
     `${from.pod.key} carries ${percentOf(from.pod.load, band.mean)} % of the mean${share}; ` +
     `${to.pod.key} goes from ${percentOf(to.pod.load, band.mean)} % to ${percentOf(to.load, band.mean)} %`
   );
-}
-
-function deskFor(pod: PlanPod): Desk {
-  const slices = pod.slices
-    .filter((slice) => slice.connections > 0 && slice.load > 0)
-    .map(({ partition, connections, load }) => ({ partition, weight: load / connections, left: connections }))
-    .toSorted((a, b) => b.weight - a.weight || b.left - a.left || (a.partition ?? -1) - (b.partition ?? -1));
-  return { pod, load: pod.load, room: Math.max(0, Math.floor(pod.room)), slices };
 }
 
 function percentOf(part: number, whole: number): number {
