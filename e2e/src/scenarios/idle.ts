@@ -13,6 +13,7 @@ export const idle: Scenario = {
   name: "idle",
   shows: "at rest, with clients that talk, operator and fleet send no write request but their lease",
   timeoutSeconds: 600,
+  company: "beside",
   async run(context) {
     const watchMs = context.quick ? 60_000 : 300_000;
     const chat = await openChat(context);
@@ -27,7 +28,11 @@ export const idle: Scenario = {
     const fleet = [names.serverAccount, names.edgeAccount].map(
       (account) => `system:serviceaccount:${context.namespace}:${account}`,
     );
-    const ours = entries.filter((entry) => entry.user === OPERATOR || fleet.includes(entry.user));
+    // Other clusters may be at work meanwhile; what the operator does for them is not this one's rest.
+    const here: readonly string[] = [context.namespace, SYSTEM_NAMESPACE, ""];
+    const ours = entries.filter(
+      (entry) => here.includes(entry.namespace) && (entry.user === OPERATOR || fleet.includes(entry.user)),
+    );
     const writes = ours.filter((entry) => isWrite(entry) && entry.resource !== "leases");
     const leases = ours.filter((entry) => isWrite(entry) && entry.resource === "leases");
     context.say(

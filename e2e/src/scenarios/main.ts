@@ -9,6 +9,7 @@ import { buildImages, installChart } from "../product/install.ts";
 import { formatDuration } from "../terminal/duration.ts";
 import { createProgress } from "../terminal/progress.ts";
 import { renderTable } from "../terminal/table.ts";
+import { orderOf } from "./order.ts";
 import { SCENARIOS } from "./registry.ts";
 import { runScenario, type Outcome } from "./run.ts";
 import type { Scenario } from "./scenario.ts";
@@ -134,22 +135,24 @@ async function runOn(
     report.done("installed");
   });
   const outcomes: Outcome[] = [];
-  for (const [index, scenario] of chosen.entries()) {
-    if (signal.aborted) break;
-    console.log(`[${index + 1}/${chosen.length}] ${scenario.name}: ${scenario.shows}`);
+  const runOne = async (scenario: Scenario): Promise<void> => {
+    if (signal.aborted) return;
+    console.log(`${scenario.name}: ${scenario.shows}`);
+    // Lines of scenarios that run beside each other are told apart by their name.
+    const say = (text: string) =>
+      console.log(text.startsWith("    ") ? `    ${scenario.name}: ${text.trimStart()}` : text);
     const { quick, keep } = options;
-    const outcome = await runScenario(scenario, {
-      access,
-      images,
-      quick,
-      keep,
-      signal,
-      say: (text) => console.log(text),
-    });
+    const outcome = await runScenario(scenario, { access, images, quick, keep, signal, say });
     outcomes.push(outcome);
     const reason = outcome.reason === undefined ? "" : `\n${outcome.reason}`;
-    console.log(`    ${outcome.status} in ${formatDuration(outcome.seconds * 1_000)}${reason}`);
-  }
+    const count = `${outcomes.length} of ${chosen.length}`;
+    console.log(`[${count}] ${outcome.name} ${outcome.status} in ${formatDuration(outcome.seconds * 1_000)}${reason}`);
+  };
+  const order = orderOf(chosen);
+  const beside = Promise.all(order.beside.map(runOne));
+  for (const scenario of order.inTurn) await runOne(scenario);
+  await beside;
+  for (const scenario of order.alone) await runOne(scenario);
   if (signal.aborted) process.exitCode = EXIT_INTERRUPTED;
   const count = (status: Outcome["status"]) => outcomes.filter((outcome) => outcome.status === status).length;
   console.log(`${count("passed")} passed, ${count("failed")} failed, ${count("skipped")} skipped`);

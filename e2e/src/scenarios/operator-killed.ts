@@ -4,7 +4,7 @@ import { pause } from "../product/wait.ts";
 import { Checks, type Scenario } from "./scenario.ts";
 import { breathe, checkNobodyNoticed, figures, openChat, openLoad, ROLLOUT_TIMEOUT_MS, untilLoad } from "./stage.ts";
 
-const CLIENTS = 500;
+const CLIENTS = 300;
 const PER_SECOND = 25;
 /** A grant lapses after this. */
 const WINDOW_MS = 1_000;
@@ -17,6 +17,7 @@ export const operatorKilled: Scenario = {
   name: "operator-killed",
   shows: "with the operator killed (-9) in mid-rollout moves stop within one window, and finish when it is back",
   timeoutSeconds: 300,
+  company: "alone",
   async run(context) {
     const { access } = context;
     const scale = (replicas: number) =>

@@ -10,6 +10,7 @@ export const operatorUpgraded: Scenario = {
   name: "operator-upgraded",
   shows: "an operator upgrade at rest restarts no server and no edge pod, and no client notices",
   timeoutSeconds: 240,
+  company: "alone",
   async run(context) {
     const { access, images, signal } = context;
     const chat = await openChat(context);

@@ -3,7 +3,7 @@ import { imageOf, keyOf } from "../product/chat.ts";
 import { Checks, type Scenario, Violation } from "./scenario.ts";
 import { breathe, checkNothingLost, figures, openChat, openLoad, ROLLOUT_TIMEOUT_MS, untilLoad } from "./stage.ts";
 
-const CLIENTS = 500;
+const CLIENTS = 300;
 const PER_SECOND = 25;
 const FAULT_SECONDS = 15;
 

@@ -14,6 +14,7 @@ export const redisPaused: Scenario = {
   name: "redis-paused",
   shows: "while Redis stands still no endpoint goes, nothing restarts and nothing moves; afterwards all goes on",
   timeoutSeconds: 360,
+  company: "alone",
   async run(context) {
     const pausedMs = context.quick ? 25_000 : 60_000;
     const chat = await openChat(context);

@@ -7,6 +7,11 @@ export type Scenario = {
   /** What it shows, as one sentence. */
   readonly shows: string;
   readonly timeoutSeconds: number;
+  /**
+   * `beside`: mostly waits, so it runs beside those that follow. `alone`: touches what all share (operator, Redis), so it waits for
+   * every other one. Absent: one after another, also beside a `beside` one.
+   */
+  readonly company?: "beside" | "alone";
   run(context: ScenarioContext): Promise<void>;
 };
 
