@@ -161,6 +161,26 @@ describe("a subscription", () => {
     ]);
   });
 
+  it("publishes again what a new life does not have, also if nobody had seen it", async () => {
+    const scene = await subscribed();
+    const { client } = scene;
+    scene.socket().say(pub(CHANNEL, 1));
+    const stored = client.publish(CHANNEL, "mine");
+    scene.socket().say({ t: "pub.ok", i: scene.socket().last("pub").i, e: "e1", o: 2 });
+    await stored;
+    scene.socket().say(pub(CHANNEL, 2, "e2"));
+    expect(
+      scene
+        .socket()
+        .all("pub")
+        .map(({ s, d }) => [s, d]),
+    ).toEqual([
+      [1, "mine"],
+      [1, "mine"],
+    ]);
+    expect([scene.offsets(), scene.diverged]).toEqual([[1, 2], []]);
+  });
+
   it("is over when the server refuses it", async () => {
     const scene = await live();
     const refusals: unknown[] = [];

@@ -2,9 +2,8 @@
 
 import type { Position } from "@wscluster/protocol";
 import { WIRE_DEFAULTS } from "@wscluster/protocol";
-import { ClientError, isClientError } from "./errors.ts";
+import { isClientError } from "./errors.ts";
 import type { ClientEvent, ClientEventType, Counters, EventOf } from "./events.ts";
-import { isTerminal } from "./machine.ts";
 import type { ConnectionState } from "./machine.ts";
 import type { ConnectOptions } from "./options.ts";
 import { settingsFor } from "./options.ts";
@@ -95,13 +94,13 @@ export function connect(options: ConnectOptions): Client {
     },
     ready: () => session.whenLive(),
     subscribe<T>(channel: string, subscribeOptions: SubscribeOptions<T> = {}): Subscription<T> {
-      assertOpen(session, `subscribe to "${channel}"`);
+      if (session.failure) throw session.failure;
       // The wire carries JSON: that it is a T is the application's word.
       return subscriptions.subscribe(channel, subscribeOptions as SubscribeOptions) as Subscription<T>;
     },
     publish(channel, data, { signal } = {}) {
-      const refusal = endedError(session, `publish to "${channel}"`);
-      return refusal ? Promise.reject(refusal) : publisher.publish(channel, data, signal);
+      const { failure } = session;
+      return failure ? Promise.reject(failure) : publisher.publish(channel, data, signal);
     },
     publishEphemeral(channel, data) {
       const json = encodePayload(channel, data, publisher.maxPayloadBytes);
@@ -161,15 +160,4 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): 
     signal.addEventListener("abort", abort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });
-}
-
-function endedError(session: Session, action: string): ClientError | undefined {
-  if (!isTerminal(session.state)) return undefined;
-  const code = session.state === "closed" ? "closed" : "given-up";
-  return new ClientError(code, `cannot ${action}: the client is ${code}; connect again`);
-}
-
-function assertOpen(session: Session, action: string): void {
-  const error = endedError(session, action);
-  if (error) throw error;
 }

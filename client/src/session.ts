@@ -48,7 +48,8 @@ export class Session {
   #links = 0;
   #requestIds = 0;
   #ready: { resolve(): void; reject(error: ClientError): void }[] = [];
-  #failure: ClientError | undefined;
+  /** Why the client is over. */
+  failure: ClientError | undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -115,12 +116,12 @@ export class Session {
   /** Resolves when live; rejects once the client is closed or gave up. */
   whenLive(): Promise<void> {
     if (this.#state === "live") return Promise.resolve();
-    if (this.#failure) return Promise.reject(this.#failure);
+    if (this.failure) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => this.#ready.push({ resolve, reject }));
   }
 
   close(): void {
-    this.#end("stop", new ClientError("closed", "the client was closed"), CLOSE.normal);
+    this.#end("stop", new ClientError("closed", "cannot go on: the client was closed; connect again"), CLOSE.normal);
   }
 
   /** One page over the connection in use; rejects with `timeout` when there is none or it breaks. */
@@ -465,7 +466,7 @@ export class Session {
 
   #end(event: "stop" | "refuse", error: ClientError, code: number): void {
     if (!this.#go(event)) return;
-    this.#failure = error;
+    this.failure = error;
     this.#comeback.stop();
     for (const link of this.#closeAll(CLOSE.normal)) this.requests.onDown(link);
     if (event === "refuse") this.diagnostics.emit("given-up", { why: error.message, code });

@@ -228,9 +228,11 @@ export class Subscriptions {
   #onDiverged(frame: Extract<ServerFrame, { t: "diverged" }>, feeds: Feeds): void {
     const channel = this.#channels.get(frame.c);
     if (!channel?.cursor) return;
-    feeds.set(frame.c, { epoch: frame.e, offset: frame.o });
     const verdict = judgeDiverged(channel.cursor, frame);
+    // The application may have seen nothing of what was lost and have published it all the same.
     if (verdict.kind === "diverged") this.#diverge(channel, verdict.cursor, verdict.previous);
+    else this.#host.onLost(frame.c, frame.prev);
+    feeds.set(frame.c, { epoch: frame.e, offset: frame.o });
   }
 
   #diverge(channel: Channel, cursor: Cursor, previous: Position): void {
@@ -252,7 +254,10 @@ export class Subscriptions {
   }
 
   #deliver(channel: Channel, frame: PublicationFrame, epoch: string): void {
-    channel.cursor = cursorAt({ epoch, offset: frame.o }, channel.cursor);
+    const { cursor } = channel;
+    channel.cursor = cursorAt({ epoch, offset: frame.o }, cursor);
+    // A new life: what its predecessor had above is gone, also what we published and nobody saw yet.
+    if (cursor && cursor.epoch !== epoch) this.#host.onLost(channel.name, { epoch: cursor.epoch, offset: frame.o - 1 });
     channel.held.delete(frame.o);
     this.#diagnostics.counters.received += 1;
     const message = messageOf(frame, epoch);
