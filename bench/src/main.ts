@@ -7,14 +7,16 @@ import type { Bench, BenchResult } from "./bench.ts";
 import { describeMachine, productVersion } from "./machine.ts";
 import { mediansOf } from "./rounds.ts";
 import { fanout } from "./fanout/fanout.ts";
+import { idle } from "./idle/idle.ts";
 import { rollout } from "./rollout/rollout.ts";
+import { storm } from "./storm/storm.ts";
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 64;
 const EXIT_INTERRUPTED = 130;
 const RESULTS = join(import.meta.dirname, "..", "results");
 
-const BENCHES: readonly Bench[] = [rollout, fanout];
+const BENCHES: readonly Bench[] = [rollout, fanout, idle, storm];
 
 type Flags = { readonly quick: boolean; readonly list: boolean; readonly json?: string };
 

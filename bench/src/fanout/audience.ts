@@ -3,12 +3,11 @@ import { pause } from "@wscluster/e2e";
 import type { Running } from "../rivals/running.ts";
 import type { Layout, Work } from "./layout.ts";
 import { messageOf, stampsIn } from "./message.ts";
-import { RawSocket } from "./raw-socket.ts";
+import type { RawSocket } from "./raw-socket.ts";
+import { openSubscriber } from "./subscriber.ts";
 
 const OPEN_AT_ONCE = 64;
-/** Every n-th receiver reads the planned send time of each message. */
 const SAMPLE_EVERY = 50;
-const MESSAGE_BYTES = 128;
 /** Deliveries stop this long before they count as over. */
 const SILENCE_MS = 3_000;
 const DRAIN_TIMEOUT_MS = 60_000;
@@ -22,20 +21,23 @@ export class Audience {
   readonly lateMs: number[] = [];
   readonly #layout: Layout;
   readonly #running: Running;
+  readonly #sampleEvery: number;
   readonly #receivers: RawSocket[] = [];
-  readonly #deaf = new Set<RawSocket>();
+  readonly #deaf = new Set<number>();
   readonly #seqs = new Map<string, number>();
   #publisher: RawSocket | undefined;
   #sent = 0;
   #isEnding = false;
 
-  private constructor(running: Running, layout: Layout) {
+  private constructor(running: Running, layout: Layout, sampleEvery: number) {
     this.#running = running;
     this.#layout = layout;
+    this.#sampleEvery = sampleEvery;
   }
 
-  static async open(running: Running, layout: Layout): Promise<Audience> {
-    const audience = new Audience(running, layout);
+  /** @param sampleEvery every n-th receiver reads the planned send time of each message. */
+  static async open(running: Running, layout: Layout, sampleEvery = SAMPLE_EVERY): Promise<Audience> {
+    const audience = new Audience(running, layout, sampleEvery);
     try {
       for (let first = 0; first < layout.sockets; first += OPEN_AT_ONCE) {
         const size = Math.min(OPEN_AT_ONCE, layout.sockets - first);
@@ -53,46 +55,24 @@ export class Audience {
     const channels = this.#layout.channelsOf(index);
     const socket = await this.#connect(index, channels);
     this.#receivers[index] = socket;
-    if (index % SAMPLE_EVERY !== 0) return;
+    if (index % this.#sampleEvery !== 0) return;
     socket.stream.onText = (payload) => {
       const now = performance.now();
       for (const stamp of stampsIn(payload)) this.delaysMs.push(now - stamp);
     };
   }
 
-  async #connect(index: number, channels: readonly string[]): Promise<RawSocket> {
-    const { contender, port } = this.#running;
-    const { text, per } = contender.joined;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const socket = await RawSocket.open({
-      port,
-      path: contender.path,
-      ...(contender.subprotocol ? { subprotocol: contender.subprotocol } : {}),
-      messageBytes: channels.length === 0 ? Number.MAX_SAFE_INTEGER : MESSAGE_BYTES,
-      lines: contender.lines,
-      onMessages: (count) => this.#count(socket, count),
+  #connect(index: number, channels: readonly string[]): Promise<RawSocket> {
+    return openSubscriber(this.#running, index, channels, {
+      onMessages: (count) => this.#count(index, count),
       onClosed: () => {
         if (!this.#isEnding) this.closed += 1;
-        resolve();
       },
     });
-    // The publisher has no channels: its first answer says that it may begin.
-    const wanted = per === "channel" ? Math.max(1, channels.length) : 1;
-    const awaited = channels.length === 0 && per === "channel" ? "" : text;
-    let seen = 0;
-    socket.stream.onText = (payload) => {
-      seen += awaited === "" ? 1 : payload.toString("latin1").split(awaited).length - 1;
-      if (seen < wanted) return;
-      socket.stream.onText = undefined;
-      resolve();
-    };
-    socket.send(contender.join(index, channels));
-    await promise;
-    return socket;
   }
 
-  #count(socket: RawSocket, count: number): void {
-    if (this.#deaf.has(socket)) this.deliveredToDeaf += count;
+  #count(index: number, count: number): void {
+    if (this.#deaf.has(index)) this.deliveredToDeaf += count;
     else this.delivered += count;
   }
 
@@ -126,7 +106,7 @@ export class Audience {
 
   /** After `perform` with deaf receivers: they read again. */
   async wake(signal: AbortSignal): Promise<void> {
-    for (const socket of this.#deaf) socket.resume();
+    for (const index of this.#deaf) this.#receivers[index]?.resume();
     await pause(this.#deaf.size > 0 ? 500 : 0, signal);
     this.#deaf.clear();
   }
@@ -137,7 +117,7 @@ export class Audience {
       // One off the sampled ones.
       if (every === 0 || index % every !== 1) continue;
       socket.pause();
-      this.#deaf.add(socket);
+      this.#deaf.add(index);
     }
   }
 

@@ -75,16 +75,16 @@ const work = (name: string, rate: number, seconds: number, more: Partial<Work> =
 export const FULL: readonly Plan[] = [
   {
     layout: oneChannel(1_000),
-    works: [work(WARM_UP, 100, 2), work("50", 50, 4), work("200", 200, 4), work("1000", 1_000, 2)],
+    works: [work(WARM_UP, 100, 2), work("50", 50, 3), work("200", 200, 3), work("1000", 1_000, 2)],
   },
-  { layout: manyChannels(2_000, 5, 5), works: [work("Rooms", 2_000, 3)] },
-  { layout: overlappingLists(200, 500, 20), works: [work("Lists", 2_000, 3)] },
+  { layout: manyChannels(2_000, 5, 5), works: [work("Rooms", 2_000, 2)] },
+  { layout: overlappingLists(200, 500, 20), works: [work("Lists", 2_000, 2)] },
   {
     layout: oneChannel(500),
     // Long messages: short ones would wait in the kernel's buffers during the whole round, and no server would feel them.
     works: [
-      work("AllRead", 50, 3, { payloadBytes: 4_096 }),
-      work("SomeDeaf", 50, 16, { payloadBytes: 4_096, deaf: 0.05 }),
+      work("AllRead", 50, 3, { payloadBytes: 8_192 }),
+      work("SomeDeaf", 50, 10, { payloadBytes: 8_192, deaf: 0.05 }),
     ],
   },
 ];
