@@ -1,6 +1,5 @@
 // Brings a process's memory to what it really uses, without a change to the program: through the inspector or Go's profiler.
 import { pause } from "@wscluster/e2e";
-import { WebSocket } from "ws";
 import type { Running } from "../rivals/running.ts";
 
 /** Collections in a row: what the first one finalizes, only the second one frees. */
@@ -27,21 +26,26 @@ async function collectWithInspector(port: number): Promise<void> {
   if (!target) throw new Error("cannot collect garbage: the inspector offers no target");
   const inspector = new WebSocket(target.webSocketDebuggerUrl);
   try {
-    await new Promise<void>((resolve, reject) => inspector.once("open", resolve).once("error", reject));
+    await new Promise<void>((resolve, reject) => {
+      inspector.addEventListener("open", () => resolve(), { once: true });
+      inspector.addEventListener("error", () => reject(new Error("cannot collect garbage: no inspector")), {
+        once: true,
+      });
+    });
     for (let time = 0; time < TIMES; time += 1) await collectOnce(inspector, time + 1);
   } finally {
-    inspector.terminate();
+    inspector.close();
   }
 }
 
 function collectOnce(inspector: WebSocket, id: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const onMessage = (data: WebSocket.RawData): void => {
-    if ((JSON.parse(data.toString()) as { readonly id?: number }).id !== id) return;
-    inspector.off("message", onMessage);
+  const onMessage = (event: MessageEvent): void => {
+    if ((JSON.parse(String(event.data)) as { readonly id?: number }).id !== id) return;
+    inspector.removeEventListener("message", onMessage);
     resolve();
   };
-  inspector.on("message", onMessage);
+  inspector.addEventListener("message", onMessage);
   inspector.send(JSON.stringify({ id, method: "HeapProfiler.collectGarbage" }));
   return promise;
 }

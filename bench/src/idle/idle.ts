@@ -2,15 +2,16 @@
 import { pause } from "@wscluster/e2e";
 import type { Bench } from "../bench.ts";
 import type { RawSocket } from "../fanout/raw-socket.ts";
-import { openSubscriber } from "../fanout/subscriber.ts";
 import { CENTRIFUGO, CENTRIFUGO_TUNED } from "../rivals/centrifugo.ts";
 import type { Contender } from "../rivals/contender.ts";
 import { kernelKiB, residentKiB } from "../rivals/process-figures.ts";
-import { pinGenerator, prepareAll, type Running, startContender } from "../rivals/running.ts";
+import { pinGenerator, prepareAll, startContender } from "../rivals/running.ts";
 import { SOCKET_IO } from "../rivals/socket-io.ts";
 import { WSCLUSTER } from "../rivals/wscluster.ts";
 import { interleaved, mediansOf, type Round } from "../rounds.ts";
 import { collectGarbage } from "./collect.ts";
+import { openUpTo, ROOM_MEMBERS } from "./connections.ts";
+import { measurePath } from "./path.ts";
 import { type Point, slopeOf } from "./slope.ts";
 
 const CONTENDERS = [WSCLUSTER, CENTRIFUGO, CENTRIFUGO_TUNED, SOCKET_IO];
@@ -18,11 +19,7 @@ type Work = { readonly steps: readonly number[]; readonly subscriptions: readonl
 /** Three rounds: memory varies little from one to the next. */
 const FULL: Work = { steps: [2_000, 6_000, 10_000, 15_000], subscriptions: [1, 10], rounds: 3 };
 const QUICK: Work = { steps: [1_000, 2_000, 3_000], subscriptions: [1], rounds: 1 };
-const OPEN_AT_ONCE = 100;
-const ROOM_MEMBERS = 10;
 const SETTLE_MS = 1_000;
-/** One address has about 28,000 ports, and those of the last round still rest. */
-const PER_ADDRESS = 5_000;
 
 export const idle: Bench = {
   name: "idle",
@@ -42,12 +39,14 @@ export const idle: Bench = {
       rounds.push({ contender: contender.name, figures });
       say(`${contender.name}: ${JSON.stringify(figures)}`);
     }
+    const path = quick ? "not with --quick" : await addPath(rounds, say, signal);
     return {
       versions: Object.fromEntries(ready.map(({ name, version }) => [name, version])),
       setup: {
         connections: work.steps.join(", "),
         subscriptions: work.subscriptions.join(", "),
         roomMembers: ROOM_MEMBERS,
+        path,
         presence: "none: the product has none yet",
         missing: missing.map(({ name, reason }) => `${name}: ${reason}`).join("; "),
       },
@@ -56,6 +55,22 @@ export const idle: Bench = {
     };
   },
 };
+
+/** The whole way, once; where a part of it is missing, the reason. */
+async function addPath(rounds: Round[], say: (text: string) => void, signal: AbortSignal): Promise<string> {
+  try {
+    const figures = await measurePath(signal);
+    rounds.push({ contender: "wscluster, haproxy, redis", figures: figuresRounded(figures) });
+    say(`path: ${JSON.stringify(figures)}`);
+    return "haproxy, server, redis, one round";
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return `missing: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+const figuresRounded = (figures: Readonly<Record<string, number>>): Readonly<Record<string, number>> =>
+  Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, rounded(value)]));
 
 async function runOnce(
   contender: Contender,
@@ -92,35 +107,6 @@ async function runOnce(
     await running.stop();
     for (const socket of sockets) socket.destroy();
   }
-}
-
-async function openUpTo(
-  running: Running,
-  sockets: RawSocket[],
-  count: number,
-  subscriptions: number,
-  onClosed: () => void,
-): Promise<void> {
-  while (sockets.length < count) {
-    const first = sockets.length;
-    const size = Math.min(OPEN_AT_ONCE, count - first);
-    const opened = await Promise.all(
-      Array.from({ length: size }, (_, at) => {
-        const index = first + at;
-        const localAddress = `127.0.0.${2 + Math.floor(index / PER_ADDRESS)}`;
-        return openSubscriber(running, index, roomsOf(index, subscriptions), { localAddress, onClosed });
-      }),
-    );
-    sockets.push(...opened);
-  }
-}
-
-/** Rooms of ten: the members of a room differ in each of its members' lists. */
-function roomsOf(index: number, subscriptions: number): readonly string[] {
-  return Array.from({ length: subscriptions }, (_, at) => {
-    const room = Math.floor(index / ROOM_MEMBERS ** (at === 0 ? 1 : 2)) * 10 + (at === 0 ? 0 : index % ROOM_MEMBERS);
-    return `room-${at}-${room}`;
-  });
 }
 
 function summaryOf(rounds: readonly Round[], subscriptions: readonly number[]): Readonly<Record<string, number>> {

@@ -99,6 +99,11 @@ export class Returner {
         this.#attempt = 0;
         this.#window = undefined;
         this.#hooks.onReady(this.#resumed);
+        return;
+      case "diverged":
+      case "err":
+        throw new Error(`a storm has no ${frame.t}: ${JSON.stringify(frame)}`);
+      default:
     }
   }
 

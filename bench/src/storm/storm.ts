@@ -8,7 +8,7 @@ import { pinGenerator, type Running, startContender } from "../rivals/running.ts
 import { WSCLUSTER, wsclusterCommand } from "../rivals/wscluster.ts";
 import { mediansOf, type Round } from "../rounds.ts";
 import { peakPerSecond } from "./rates.ts";
-import { startRedis } from "./redis-process.ts";
+import { startRedis } from "../idle/redis-process.ts";
 import { Returner } from "./returner.ts";
 
 type Work = { readonly sockets: number; readonly rounds: number };
