@@ -18,9 +18,9 @@ export type UseChannelOptions = {
 
 export type UsedChannel<T> = Channel<T> & {
   /** Exactly once and in the order of calls; rejects as `Client.publish` does. */
-  publish(data: T): Promise<Published>;
+  readonly publish: (data: T) => Promise<Published>;
   /** Not stored, may get lost. False: it was not even sent. */
-  publishEphemeral(data: unknown): boolean;
+  readonly publishEphemeral: (data: unknown) => boolean;
 };
 
 const nothingToHear = (): (() => void) => () => {};

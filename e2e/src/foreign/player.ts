@@ -128,7 +128,7 @@ class Listener {
     this.ws = ws;
     ws.on("error", () => {});
     ws.on("message", (data) => {
-      this.frames.push(JSON.parse(String(data)) as ServerFrame);
+      if (Buffer.isBuffer(data)) this.frames.push(JSON.parse(data.toString()) as ServerFrame);
       this.#wake();
     });
     ws.on("close", (code) => {
