@@ -135,8 +135,9 @@ describe("advise", () => {
     const advice = last(watch(600, () => pods));
     expect(advice.causes).toEqual([{ kind: "hot-key", pod: "pod-0", partition: 17, loadPercent: expect.any(Number) }]);
     expect(advice.hotPartitions).toEqual(["pod-0/17"]);
-    expect(new Set(advice.plan?.moves.map((move) => move.partition))).toEqual(new Set([17]));
-    expect(advice.plan?.moved).toBeLessThan(50);
+    const spread = advice.plan?.moves.filter((move) => move.partition === 17) ?? [];
+    expect(spread.reduce((sum, move) => sum + move.count, 0)).toBe(50);
+    expect(new Set(spread.map((move) => move.to)).size).toBeGreaterThan(2);
   });
 
   it("pauses after a plan, then compares what came with what was promised", () => {

@@ -105,6 +105,9 @@ function meanOf(values: readonly number[]): number {
 /** Connections of one partition on one pod. `partition` undefined = the pod does not tell: any of its connections. */
 export type Slice = { readonly partition: number | undefined; readonly connections: number; readonly load: number };
 
+/** CPU goes to timers and heartbeats of each connection as well as to its messages; nobody can tell how much. */
+const CPU_BY_COUNT = 0.5;
+
 /**
  * Splits a pod's load over its partitions: the part that comes from connections by connections, the rest by messages where
  * the pod counts them by partition, else by connections too.
@@ -123,7 +126,8 @@ export function slicesOf(
   if (sum === 0) return all > 0 ? [{ partition: undefined, connections: all, load }] : [];
   const messages = pod.sliceMessages.kind === "known" ? pod.sliceMessages.value : undefined;
   const messageSum = messages?.reduce((total, rate) => total + rate, 0) ?? 0;
-  const byCount = messageSum > 0 ? (weightsOf(measures, weights).get("connections") ?? 0) : 1;
+  const parts = weightsOf(measures, weights);
+  const byCount = messageSum > 0 ? (parts.get("connections") ?? 0) + CPU_BY_COUNT * (parts.get("cpu") ?? 0) : 1;
   return table.flatMap((connections, partition) => {
     if (connections <= 0) return [];
     const share = byCount * (connections / sum) + (1 - byCount) * ((messages?.[partition] ?? 0) / (messageSum || 1));

@@ -1,4 +1,5 @@
 // A day of an invented fleet under one contender, and what it comes to. Counts, no timings.
+import type { LoadSnapshot } from "../../signals/snapshot.ts";
 import { boundFor } from "../bound.ts";
 import { bandFor } from "../plan-facts.ts";
 import type { RebalanceSettings } from "../settings.ts";
@@ -42,12 +43,14 @@ export function playDay(
   const directions = new Map<string, { gave: boolean; atMs: number }>();
   const after: number[] = [];
   let [moved, bound, flips, rebalances, sumPercent, above, looks] = [0, 0, 0, 0, 0, 0, 0];
+  let scraped: LoadSnapshot | undefined;
   let lastMoveMs = Number.NEGATIVE_INFINITY;
   let isOpen = false;
   for (let atMs = 0; atMs < hours * 3_600_000; atMs += INTERVAL_SECONDS * 1_000) {
     fleet.pass(atMs, INTERVAL_SECONDS);
     const truth = truthOf(fleet, atMs, settings);
-    const orders = contender.next(scrape(fleet, atMs, noise, noises), maxPerSecond * INTERVAL_SECONDS);
+    scraped = scrape(fleet, atMs, noise, noises, scraped);
+    const orders = contender.next(scraped, maxPerSecond * INTERVAL_SECONDS);
     if (orders.length > 0 && !isOpen) {
       isOpen = true;
       // A rule that goes on after a pause in the middle is not charged twice.

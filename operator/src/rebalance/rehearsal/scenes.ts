@@ -22,8 +22,10 @@ export function movedByNoise(
   const random = seededRandom(setup.seed + 2);
   const contender = CONTENDERS[name](settings);
   let moved = 0;
+  let scraped: LoadSnapshot | undefined;
   for (let atMs = 0; atMs < 600_000; atMs += INTERVAL_MS) {
-    const orders = contender.next(scrape(fleet, atMs, noise, random), 1_000_000);
+    scraped = scrape(fleet, atMs, noise, random, scraped);
+    const orders = contender.next(scraped, 1_000_000);
     moved += orders.reduce((sum, order) => sum + order.count, 0);
   }
   return moved;
@@ -43,9 +45,11 @@ export function secondsToSmallest(
     for (let from = 1; from < fleet.pods; from++) fleet.move(from, 0, undefined, 1);
   }
   const random = seededRandom(setup.seed + 3);
+  let scraped: LoadSnapshot | undefined;
   const contender = CONTENDERS[name](settings);
   for (let atMs = 0; atMs < 3_600_000; atMs += INTERVAL_MS) {
-    const orders = contender.next(scrape(fleet, atMs, noise, random), 1_000_000);
+    scraped = scrape(fleet, atMs, noise, random, scraped);
+    const orders = contender.next(scraped, 1_000_000);
     if (orders.some((order) => order.from === keyOf(0))) return atMs / 1_000;
   }
   return 3_600;

@@ -1,7 +1,7 @@
 // What scraping an invented fleet shows: noise, lost scrapes and now and then a lie; and what is true. Same seed, same noise.
 import type { Reading } from "../../cluster/facts.ts";
 import { PARTITIONS } from "../../signals/reading.ts";
-import type { LoadSnapshot, PodLoad } from "../../signals/snapshot.ts";
+import { SCRAPE_FRESH_MS, type LoadSnapshot, type PodLoad } from "../../signals/snapshot.ts";
 import { relativeLoadsOf } from "../load.ts";
 import { imbalancePercentOf, type PlanPod } from "../plan-facts.ts";
 import { planPodsFor } from "../advice.ts";
@@ -28,15 +28,20 @@ export function scrape(
   atMs: number,
   { deviation, lostShare, lieShare }: Noise,
   random: Random,
+  before?: LoadSnapshot,
 ): LoadSnapshot {
+  const lastByKey = new Map(before?.pods.map((pod) => [pod.key, pod]));
   const capacity = Math.ceil((CAPACITY_FACTOR * fleet.connections()) / fleet.pods);
   const pods: PodLoad[] = [];
   for (let pod = 0; pod < fleet.pods; pod++) {
     if (!fleet.isUp(pod, atMs)) continue;
-    const isLost = random() < lostShare;
+    const last = lastByKey.get(keyOf(pod));
+    if (random() < lostShare && last !== undefined) {
+      pods.push(agedBy(last, atMs - (before?.atMs ?? atMs)));
+      continue;
+    }
     const lie = random() < lieShare ? LIES[Math.floor(random() * LIES.length)] : undefined;
-    const read = <T>(value: T): Reading<T> =>
-      isLost ? { kind: "unknown", why: "lost" } : { kind: "known", value, ageMs: 0 };
+    const read = <T>(value: T): Reading<T> => ({ kind: "known", value, ageMs: 0 });
     const connections = fleet.totals[pod] ?? 0;
     const messages = fleet.messagesOf(pod);
     const cpu = 0.01 + connections * 5e-5 + messages * 2e-4;
@@ -74,6 +79,25 @@ export function truthOf(
   return {
     percent: imbalancePercentOf([...relative.loads.values()]),
     pods: () => planPodsFor(snapshot, relative.loads, relative, settings),
+  };
+}
+
+/** One lost scrape ages what is known of a pod; after that nothing is. */
+function agedBy(pod: PodLoad, deltaMs: number): PodLoad {
+  const aged = <T>(reading: Reading<T>): Reading<T> => {
+    if (reading.kind === "unknown" || reading.ageMs + deltaMs <= SCRAPE_FRESH_MS) {
+      return reading.kind === "unknown" ? reading : { ...reading, ageMs: reading.ageMs + deltaMs };
+    }
+    return { kind: "unknown", why: "lost" };
+  };
+  return {
+    ...pod,
+    ageMs: pod.ageMs + deltaMs,
+    connections: aged(pod.connections),
+    cpu: aged(pod.cpu),
+    messagesPerSecond: aged(pod.messagesPerSecond),
+    slices: aged(pod.slices),
+    sliceMessages: aged(pod.sliceMessages),
   };
 }
 
