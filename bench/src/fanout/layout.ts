@@ -18,7 +18,15 @@ export type Work = {
   readonly deaf: number;
 };
 
-export type Plan = { readonly layout: Layout; readonly works: readonly Work[] };
+export type Plan = {
+  readonly layout: Layout;
+  readonly works: readonly Work[];
+  /** Who runs it beside the product. */
+  readonly rivals: readonly string[];
+};
+
+const ALL = ["centrifugo", "centrifuge+delay", "socket.io", "bun"];
+const STRONGEST = ["centrifugo"];
 
 const PAYLOAD_BYTES = 128;
 /** Not told: programs are slower in their first second. */
@@ -75,20 +83,22 @@ const work = (name: string, rate: number, seconds: number, more: Partial<Work> =
 export const FULL: readonly Plan[] = [
   {
     layout: oneChannel(1_000),
-    works: [work(WARM_UP, 100, 2), work("50", 50, 3), work("200", 200, 3), work("1000", 1_000, 2)],
+    works: [work(WARM_UP, 100, 1), work("50", 50, 3), work("200", 200, 2), work("1000", 1_000, 1)],
+    rivals: ALL,
   },
-  { layout: manyChannels(2_000, 5, 5), works: [work("Rooms", 2_000, 2)] },
-  { layout: overlappingLists(200, 500, 20), works: [work("Lists", 2_000, 2)] },
+  { layout: manyChannels(2_000, 5, 5), works: [work("Rooms", 2_000, 2)], rivals: STRONGEST },
+  { layout: overlappingLists(200, 500, 20), works: [work("Lists", 2_000, 2)], rivals: STRONGEST },
   {
     layout: oneChannel(500),
     // Long messages: short ones would wait in the kernel's buffers during the whole round, and no server would feel them.
     works: [
-      work("AllRead", 50, 3, { payloadBytes: 8_192 }),
+      work("AllRead", 50, 2, { payloadBytes: 8_192 }),
       work("SomeDeaf", 50, 10, { payloadBytes: 8_192, deaf: 0.05 }),
     ],
+    rivals: STRONGEST,
   },
 ];
 
 export const QUICK: readonly Plan[] = [
-  { layout: oneChannel(1_000), works: [work(WARM_UP, 100, 1), work("50", 50, 2), work("200", 200, 2)] },
+  { layout: oneChannel(1_000), works: [work(WARM_UP, 100, 1), work("50", 50, 2), work("200", 200, 2)], rivals: ALL },
 ];

@@ -14,6 +14,7 @@ describe("summary of fan-out", () => {
       p99AtRate: 50,
       p99Ms: 2,
       p99MsCentrifugo: 8,
+      foreignPercent: 0,
     });
   });
 
@@ -23,6 +24,6 @@ describe("summary of fan-out", () => {
       { contender: "wscluster", figures },
       { contender: "centrifugo", figures: { p99Ms50: 2, p99Ms200: 5 } },
     ];
-    expect(summaryOf(rounds)).toEqual({ p99AtRate: 200, p99Ms: 4, p99MsCentrifugo: 5 });
+    expect(summaryOf(rounds)).toEqual({ p99AtRate: 200, p99Ms: 4, p99MsCentrifugo: 5, foreignPercent: 0 });
   });
 });

@@ -43,6 +43,8 @@ export function summaryOf(rounds: readonly Round[]): Figures {
     copy("p99Ms", ours[`p99Ms${work}`]);
     copy("p99MsCentrifugo", rivals[`p99Ms${work}`]);
   }
+  // What others took of the server's core while ours was measured: above 10, run it again on a calmer machine.
+  copy("foreignPercent", Math.max(...["50", "200", "1000"].map((name) => ours[`foreignPercent${name}`] ?? 0)));
   const [alone, beside] = [ours["p99MsAllRead"], ours["p99MsSomeDeaf"]];
   if (alone !== undefined && beside !== undefined && alone > 0) copy("p99RatioBesideDeaf", beside / alone);
   return summary;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseCpuTicks, parseKibibytes, parseWaitedNanoseconds } from "./process-figures.ts";
+import { parseCpuTicks, parseKibibytes } from "./process-figures.ts";
 
 describe("figures of a process", () => {
   it("finds user and system time behind a name with blanks and brackets", () => {
@@ -10,9 +10,5 @@ describe("figures of a process", () => {
     const text = "Name:\tnode\nVmHWM:\t  9999 kB\nVmRSS:\t   4321 kB\n";
     expect(parseKibibytes(text, "VmRSS")).toBe(4_321);
     expect(parseKibibytes(text, "VmSwap")).toBe(0);
-  });
-
-  it("finds the time spent waiting for a core", () => {
-    expect(parseWaitedNanoseconds("1000 2500 7\n")).toBe(2_500);
   });
 });

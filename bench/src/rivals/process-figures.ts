@@ -1,5 +1,5 @@
 // CPU time and memory of a process from /proc. Linux only.
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 
 /** USER_HZ is 100 on every Linux that Node runs on. */
 const TICK_US = 10_000;
@@ -28,19 +28,4 @@ export function residentKiB(pid: number): number {
 /** Kernel memory that cannot be given back, of the whole machine: sockets, files, their buffers. */
 export function kernelKiB(): number {
   return parseKibibytes(readFileSync("/proc/meminfo", "utf8"), "Slab");
-}
-
-/**
- * Time that the process's threads were ready to run and waited for the core, in microseconds: other people's work on this machine.
- * The second field of /proc/PID/task/TID/schedstat, nanoseconds.
- */
-export function waitedMicroseconds(pid: number): number {
-  let nanoseconds = 0;
-  for (const task of readdirSync(`/proc/${pid}/task`))
-    nanoseconds += parseWaitedNanoseconds(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8"));
-  return nanoseconds / 1_000;
-}
-
-export function parseWaitedNanoseconds(schedstat: string): number {
-  return Number(schedstat.split(" ")[1] ?? 0);
 }

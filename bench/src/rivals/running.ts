@@ -8,8 +8,9 @@ import { type Progress, run, waitFor } from "@wscluster/e2e";
 import { RawSocket } from "../fanout/raw-socket.ts";
 import type { Command, Contender, Launch } from "./contender.ts";
 
-const SERVER_CORE = "0";
-const GENERATOR_CORE = "1";
+/** The core that each server has alone, and the one of everything else of a bench. */
+export const SERVER_CORE = 0;
+export const GENERATOR_CORE = 1;
 const START_TIMEOUT_MS = 30_000;
 
 export type Running = {
@@ -44,7 +45,7 @@ export async function prepareAll(
 
 /** Keeps this process off the servers' core. */
 export async function pinGenerator(pid = process.pid): Promise<void> {
-  await run(["taskset", "-a", "-c", "-p", GENERATOR_CORE, String(pid)]);
+  await run(["taskset", "-a", "-c", "-p", String(GENERATOR_CORE), String(pid)]);
 }
 
 export async function freePort(): Promise<number> {
@@ -70,7 +71,7 @@ export async function startContender(contender: Contender, options: StartOptions
   const collects = options.collects ?? false;
   const launch = { port: await freePort(), sidePort: await freePort(), scratch, collects };
   const { argv, env } = await command(launch);
-  const child = spawn("taskset", ["-c", SERVER_CORE, ...argv], {
+  const child = spawn("taskset", ["-c", String(SERVER_CORE), ...argv], {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, ...env },
   });
