@@ -13,6 +13,8 @@ export const blueGreen: Scenario = {
   name: "blue-green",
   shows: `a new image takes over ${CLIENTS} live clients: none cut, nothing lost, duplicated or reordered`,
   timeoutSeconds: 300,
+  // Its stamps are judged: nothing else may use the machine meanwhile.
+  company: "alone",
   async run(context) {
     const chat = await openChat(context, { maxPerSecond: PER_SECOND });
     const load = await openLoad(context, chat, { clients: CLIENTS });

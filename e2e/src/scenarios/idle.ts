@@ -1,11 +1,12 @@
 // At rest the operator and the fleet write nothing to the API server, leases excepted: counted in its audit log.
 import { childNames } from "@wscluster/crds";
 import { SYSTEM_NAMESPACE } from "../product/install.ts";
-import { pause } from "../product/wait.ts";
+import { pause, waitFor } from "../product/wait.ts";
 import { auditLogSize, isWrite, readAuditLog } from "./audit-log.ts";
 import { Checks, type Scenario } from "./scenario.ts";
 import { openChat, openLoad } from "./stage.ts";
 
+const REPORT_TIMEOUT_MS = 120_000;
 const SETTLE_MS = 20_000;
 const OPERATOR = `system:serviceaccount:${SYSTEM_NAMESPACE}:wscluster-operator`;
 
@@ -18,6 +19,12 @@ export const idle: Scenario = {
     const watchMs = context.quick ? 60_000 : 300_000;
     const chat = await openChat(context);
     const load = await openLoad(context, chat, { clients: 40, rooms: 8 });
+    // Rest begins when the clients that have come are in the report; the operator looks at rest only now and then.
+    await waitFor(
+      "the status to count the clients",
+      async () => ((await chat.object()).status?.connections ?? 0) > 0 || undefined,
+      { timeoutMs: REPORT_TIMEOUT_MS, everyMs: 2_000, signal: context.signal },
+    );
     await pause(SETTLE_MS, context.signal);
     const { auditLog } = context.access.driver;
     const from = await auditLogSize(auditLog);

@@ -8,7 +8,12 @@ describe("order of scenarios", () => {
     expect([...beside, ...inTurn, ...alone].map(({ name }) => name).toSorted()).toEqual(
       SCENARIOS.map(({ name }) => name).toSorted(),
     );
-    expect(alone.map(({ name }) => name)).toEqual(["operator-killed", "redis-paused", "operator-upgraded"]);
+    expect(alone.map(({ name }) => name)).toEqual([
+      "blue-green",
+      "operator-killed",
+      "redis-paused",
+      "operator-upgraded",
+    ]);
     expect(beside.map(({ name }) => name)).toEqual(["idle"]);
   });
 

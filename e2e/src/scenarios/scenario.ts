@@ -8,8 +8,8 @@ export type Scenario = {
   readonly shows: string;
   readonly timeoutSeconds: number;
   /**
-   * `beside`: mostly waits, so it runs beside those that follow. `alone`: touches what all share (operator, Redis), so it waits for
-   * every other one. Absent: one after another, also beside a `beside` one.
+   * `beside`: mostly waits, so it runs beside those that follow. `alone`: touches what all share (operator, Redis) or is judged by its
+   * stamps, so it waits for every other one. Absent: one after another, also beside a `beside` one.
    */
   readonly company?: "beside" | "alone";
   run(context: ScenarioContext): Promise<void>;
