@@ -257,10 +257,12 @@ export function describeBroker(name: string, open: () => Promise<BrokerStage>): 
         await a.createSession(row("s1"));
         expect(await b.prepare("s1", 1, "pod-b", 5_000)).toBe(true);
         expect((await a.loadSession("s1"))?.row).toMatchObject({ g: 1, owner: "pod-a" });
-        expect(await b.commit("s1", 1, "pod-b", "m1", receipt)).toBe(2);
-        expect(await b.commit("s1", 1, "pod-b", "m1", receipt)).toBe(2);
+        // What the source changed meanwhile is told to the target.
+        expect(await a.changeChannels("s1", 1, ["two"], ["one"])).toBe(true);
+        expect(await b.commit("s1", 1, "pod-b", "m1", receipt)).toEqual({ g: 2, channels: ["two"] });
+        expect(await b.commit("s1", 1, "pod-b", "m1", receipt)).toEqual({ g: 2, channels: ["two"] });
         expect(await b.commit("s1", 1, "pod-b", "m2", receipt)).toBeUndefined();
-        expect((await a.loadSession("s1"))?.row).toMatchObject({ g: 2, owner: "pod-b", channels: ["one"] });
+        expect((await a.loadSession("s1"))?.row).toMatchObject({ g: 2, owner: "pod-b", channels: ["two"] });
         await expect.poll(() => heardA.controls).toMatchObject([{ kind: "moved", session: "s1", g: 2, pod: "pod-b" }]);
         expect((await a.receipts())["rollout/r/1"]).toMatchObject({ moved: 1, resumed: 0 });
       });

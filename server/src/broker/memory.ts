@@ -7,6 +7,7 @@ import type {
   Broker,
   BrokerListener,
   BrokerPolicy,
+  Committed,
   HeldStreams,
   ControlMessage,
   Life,
@@ -279,11 +280,18 @@ export class MemoryBroker implements Broker {
     return true;
   }
 
-  async commit(id: string, g: number, target: string, move: string, receipt: ReceiptOf): Promise<number | undefined> {
+  async commit(
+    id: string,
+    g: number,
+    target: string,
+    move: string,
+    receipt: ReceiptOf,
+  ): Promise<Committed | undefined> {
     const session = this.#sessionAt(id, g);
     if (!session) {
       const stored = this.store.sessions.get(id);
-      return stored?.lastMove === move && stored.row.g === g + 1 && stored.row.owner === target ? g + 1 : undefined;
+      const isDone = stored?.lastMove === move && stored.row.g === g + 1 && stored.row.owner === target;
+      return isDone ? { g: g + 1, channels: stored.row.channels } : undefined;
     }
     const { pending } = session;
     if (pending?.target !== target || pending.g !== g + 1 || this.store.now() > pending.untilMs) {
@@ -294,7 +302,7 @@ export class MemoryBroker implements Broker {
     delete session.pending;
     this.#count(receiptField(receipt, "moved"), 1);
     this.#tell(receipt.source, { kind: "moved", session: id, g: g + 1, pod: target });
-    return g + 1;
+    return { g: g + 1, channels: session.row.channels };
   }
 
   async endSession(id: string, g: number): Promise<boolean> {

@@ -64,6 +64,9 @@ export type SessionRow = {
   readonly channels: readonly string[];
 };
 
+/** A session as a commit found it: the source may have changed its channels until then. */
+export type Committed = { readonly g: number; readonly channels: readonly string[] };
+
 export type LoadedSession = {
   readonly row: SessionRow;
   /** Milliseconds since the owner pod's last sign of life, by the store's clock; `undefined` when the pod is not known. */
@@ -141,10 +144,10 @@ export interface Broker {
   /** First phase of a move: false when `g` is outdated. */
   prepare(id: string, g: number, target: string, ttlMs: number): Promise<boolean>;
   /**
-   * Second phase: the new generation, or `undefined` when nothing was waiting for this target any more. Counts `moved`, tells `source`.
+   * Second phase: what holds from now on, or `undefined` when nothing was waiting for this target any more. Counts `moved`, tells `source`.
    * Asked again for the same `move` after an answer got lost, it answers the same and counts nothing.
    */
-  commit(id: string, g: number, target: string, move: string, receipt: ReceiptOf): Promise<number | undefined>;
+  commit(id: string, g: number, target: string, move: string, receipt: ReceiptOf): Promise<Committed | undefined>;
   /** Forgets the session if its generation is still `g`. True when it was. */
   endSession(id: string, g: number): Promise<boolean>;
 

@@ -8,6 +8,7 @@ import type {
   Broker,
   BrokerListener,
   BrokerPolicy,
+  Committed,
   ControlMessage,
   HeldStreams,
   Life,
@@ -309,7 +310,13 @@ export class RedisBroker implements Broker {
     return Number(await this.#script(scripts.PREPARE, [this.#keys.session(id)], args)) === 1;
   }
 
-  async commit(id: string, g: number, target: string, move: string, receipt: ReceiptOf): Promise<number | undefined> {
+  async commit(
+    id: string,
+    g: number,
+    target: string,
+    move: string,
+    receipt: ReceiptOf,
+  ): Promise<Committed | undefined> {
     const reply = await this.#script(scripts.COMMIT, this.#sessionKeys(id), [
       String(g),
       id,
@@ -319,7 +326,8 @@ export class RedisBroker implements Broker {
       receipt.source,
       move,
     ]);
-    return generationOf(reply);
+    const [generation, ...channels] = texts(reply);
+    return generation === undefined ? undefined : { g: Number(generation), channels };
   }
 
   async endSession(id: string, g: number): Promise<boolean> {

@@ -12,10 +12,12 @@ import type {
   WireErrorName,
 } from "@wscluster/protocol";
 import { BrokerUnavailable } from "../broker/port.ts";
-import type { PublishResult, SessionRow } from "../broker/port.ts";
+import type { Committed, PublishResult, SessionRow } from "../broker/port.ts";
 import type { Subscription } from "../hub/subscription.ts";
 import type { ClientSocket, SocketOwner } from "../transport/client-socket.ts";
 import { textFrame } from "../transport/wire-frame.ts";
+import { changesSince } from "./channel-changes.ts";
+import type { ChannelChanges } from "./channel-changes.ts";
 import type { SessionContext } from "./context.ts";
 import { decodeText, isChannelName } from "./decode.ts";
 import type { Decoded } from "./decode.ts";
@@ -358,9 +360,9 @@ export class Connection implements SocketOwner {
       this.fail("commit-refused", i);
       return;
     }
-    let g: number | undefined;
+    let committed: Committed | undefined;
     try {
-      g = await context.broker.commit(row.id, row.g, context.podKey, ticket.id, {
+      committed = await context.broker.commit(row.id, row.g, context.podKey, ticket.id, {
         intent: ticket.intent,
         source: ticket.from,
       });
@@ -369,12 +371,12 @@ export class Connection implements SocketOwner {
       this.fail("unavailable", i);
       return;
     }
-    if (g === undefined) {
+    if (!committed) {
       this.fail("commit-refused", i);
       return;
     }
-    const held = { ...row, g, owner: context.podKey };
-    this.row = held;
+    const { g, channels } = committed;
+    this.row = { ...row, g, owner: context.podKey, channels };
     if (this.hasClosed()) {
       context.registry.lose(row.id, g, context.now());
       return;
@@ -383,7 +385,19 @@ export class Connection implements SocketOwner {
     context.registry.preparing.delete(row.id);
     this.hold();
     context.metrics.add("wscluster_resumes_total", 1, { way: "moved" });
+    await this.#followChannels(changesSince(row.channels, channels, this.subscriptions));
     this.send({ t: "commit.ok", i, g });
+  }
+
+  /** What the client subscribed to, or left, on the old socket while this one was prepared. From the top: the old one has sent the rest. */
+  async #followChannels({ added, ended }: ChannelChanges): Promise<void> {
+    for (const channel of ended) {
+      const subscription = this.subscriptions.get(channel);
+      this.subscriptions.delete(channel);
+      if (subscription) this.context.hub.detach(subscription);
+    }
+    // A store that is away now must not undo a commit that it has made: the client asks for what it misses.
+    await Promise.all(added.map((channel) => this.attach(0, channel, undefined).catch(() => {})));
   }
 
   hasClosed(): boolean {

@@ -172,16 +172,22 @@ return 1
 `,
 };
 
-/** KEYS session receipts seq recent; ARGV g session controlPrefix target receipt source move. The new generation, or "". */
+/** KEYS session receipts seq recent; ARGV g session controlPrefix target receipt source move. The new generation and the channels, or {}. */
 export const COMMIT: Script = {
   name: "commit",
   lua: `${TIME}${CHANGE}${HAND_OVER}
 local row = redis.call('HMGET', KEYS[1], 'g', 'pg', 'pt', 'pu', 'mv', 'owner')
 local g = string.format('%.0f', tonumber(ARGV[1]) + 1)
-if row[1] == g and row[5] == ARGV[7] and row[6] == ARGV[4] then return g end
-if row[1] ~= ARGV[1] or row[2] ~= g or row[3] ~= ARGV[4] or time('ms') > tonumber(row[4]) then return '' end
-redis.call('HSET', KEYS[1], 'mv', ARGV[7])
-return handOver('moved', ARGV[4], ARGV[6], ARGV[5])
+if row[1] ~= g or row[5] ~= ARGV[7] or row[6] ~= ARGV[4] then
+  if row[1] ~= ARGV[1] or row[2] ~= g or row[3] ~= ARGV[4] or time('ms') > tonumber(row[4]) then return {} end
+  redis.call('HSET', KEYS[1], 'mv', ARGV[7])
+  handOver('moved', ARGV[4], ARGV[6], ARGV[5])
+end
+local reply = {g}
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  if string.sub(field, 1, 2) == 'c:' then reply[#reply + 1] = string.sub(field, 3) end
+end
+return reply
 `,
 };
 
