@@ -174,7 +174,7 @@ function planNow(
   const pods = planPodsFor(snapshot, loads, relative, settings);
   const connections = pods.reduce((sum, pod) => sum + pod.connections, 0);
   const maxMoves = Math.floor((connections * settings.maxMovePercent) / 100);
-  return planRebalance({ pods, bandPercent: settings.bandPercent, maxMoves });
+  return planRebalance({ pods, bandPercent: settings.bandPercent, maxMoves, taking: settings.taking });
 }
 
 /** @param loads by key, mean 1. Pods that are not in it take no part. */

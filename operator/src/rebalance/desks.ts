@@ -1,6 +1,6 @@
 // The planner's working copy of the fleet: loads that change while it plans, what was moved so far, and who is emptiest now.
 // Not here: what is to be moved (planner.ts).
-import type { PlanPod } from "./plan-facts.ts";
+import type { PlanPod, Taking } from "./plan-facts.ts";
 
 export type DeskSlice = { readonly partition: number | undefined; readonly weight: number; left: number };
 
@@ -10,21 +10,26 @@ export class Desk {
   readonly index: number;
   load: number;
   room: number;
+  readonly #taking: Taking;
   #slices: readonly DeskSlice[] | undefined;
 
-  constructor(pod: PlanPod, index: number) {
+  constructor(pod: PlanPod, index: number, taking: Taking) {
     this.pod = pod;
     this.index = index;
+    this.#taking = taking;
     this.load = pod.load;
     this.room = Math.max(0, Math.floor(pod.room));
   }
 
-  /** Heaviest connections first: the fewest moves. Of equals the largest slice: the fewest grants. Most pods are never asked. */
+  /** In the order in which they are taken; of equals the largest slice: the fewest grants. Most pods are never asked. */
   get slices(): readonly DeskSlice[] {
     this.#slices ??= this.pod.slices
       .filter((slice) => slice.connections > 0 && slice.load > 0)
       .map(({ partition, connections, load }) => ({ partition, weight: load / connections, left: connections }))
-      .toSorted((a, b) => b.weight - a.weight || b.left - a.left || (a.partition ?? -1) - (b.partition ?? -1));
+      .toSorted(
+        (a, b) =>
+          byTaking(a.weight, b.weight, this.#taking) || b.left - a.left || (a.partition ?? -1) - (b.partition ?? -1),
+      );
     return this.#slices;
   }
 }
@@ -58,6 +63,12 @@ export class Ledger {
   placed(): readonly Placed[] {
     return [...this.#placed.values()];
   }
+}
+
+/** @param weights with 1 as the mean. */
+export function byTaking(a: number, b: number, taking: Taking): number {
+  if (taking === "fewest") return b - a;
+  return Math.abs(Math.log(a)) - Math.abs(Math.log(b)) || b - a;
 }
 
 /** A heap of pods with room; of equally empty ones the first by key. Only the first may change its load, upwards. */

@@ -14,12 +14,21 @@ export type PlanPod = {
   readonly slices: readonly Slice[];
 };
 
+/**
+ * Which connections go first. `fewest`: the heaviest, so that as few as possible move. `typical`: those nearest to the mean
+ * weight; more move, but a pod that was empty then holds as many as the others, so that an edge that equalises counts does
+ * not undo the plan with newcomers. A hot partition is only spread by `fewest`.
+ */
+export type Taking = "fewest" | "typical";
+
 export type PlanFacts = {
   /** All pods of which the load is known and that stay. */
   readonly pods: readonly PlanPod[];
   readonly bandPercent: number;
   /** Most connections to move. */
   readonly maxMoves: number;
+  /** Default `fewest`. */
+  readonly taking?: Taking;
 };
 
 export type Band = { readonly mean: number; readonly low: number; readonly high: number };

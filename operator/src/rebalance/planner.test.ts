@@ -78,6 +78,23 @@ describe("planRebalance", () => {
     expect(result.moved).toBeLessThan(100);
   });
 
+  it("takes connections of the mean weight where it is told to, and then more of them", () => {
+    const mixed = pod("a", 300, {
+      load: 300,
+      slices: [
+        { partition: 1, connections: 100, load: 200 },
+        { partition: 2, connections: 100, load: 75 },
+        { partition: 3, connections: 100, load: 25 },
+      ],
+    });
+    const fleet = [mixed, pod("b", 150), pod("c", 150)];
+    expect(new Set(plan(fleet).moves.map((move) => move.partition))).toEqual(new Set([1]));
+    const typical = plan(fleet, { taking: "typical" });
+    expect(typical.moves[0]?.partition).toBe(2);
+    expect(typical.moved).toBeGreaterThan(plan(fleet).moved);
+    expect(typical.limitedBy).toBe("Nothing");
+  });
+
   it("uses lighter connections where one of the heaviest would overload any target", () => {
     const hot = pod("a", 21, {
       load: 170,
@@ -162,8 +179,8 @@ describe("any fleet", () => {
 
   it("is never worse than before, stays within its limits, and comes out as predicted", () => {
     fc.assert(
-      fc.property(mixedFleet, fc.nat({ max: 500 }), (pods, maxMoves) => {
-        const result = plan(pods, { maxMoves });
+      fc.property(mixedFleet, fc.nat({ max: 500 }), fc.constantFrom("fewest", "typical"), (pods, maxMoves, taking) => {
+        const result = plan(pods, { maxMoves, taking });
         const fleet = after(pods, result);
         const before = imbalancePercentOf(pods.map((one) => one.load));
         expect(imbalance(fleet)).toBeLessThanOrEqual(before + 1e-6);

@@ -1,8 +1,8 @@
 // Which connections have to move so that every pod is inside the band, and not one more. Pure: facts in, moves out; the order
 // of the facts does not matter. Not here: when to plan (advice.ts), pace (grants.ts).
 import { boundFor } from "./bound.ts";
-import { Desk, EmptiestFirst, Ledger } from "./desks.ts";
-import { bandFor, byKey, imbalancePercentOf, TINY, type Band, type PlanFacts } from "./plan-facts.ts";
+import { byTaking, Desk, EmptiestFirst, Ledger } from "./desks.ts";
+import { bandFor, byKey, imbalancePercentOf, TINY, type Band, type PlanFacts, type Taking } from "./plan-facts.ts";
 
 export type PlannedMove = {
   readonly from: string;
@@ -29,10 +29,11 @@ export type RebalancePlan = {
 export function planRebalance(facts: PlanFacts): RebalancePlan {
   const pods = facts.pods.toSorted(byKey);
   const band = bandFor(pods, facts.bandPercent);
-  const desks = pods.map((pod, index) => new Desk(pod, index));
+  const taking = facts.taking ?? "fewest";
+  const desks = pods.map((pod, index) => new Desk(pod, index, taking));
   const ledger = new Ledger(pods.length, Math.max(0, Math.floor(facts.maxMoves)));
   unloadDonors(desks, band, ledger);
-  fillRecipients(desks, band, ledger);
+  fillRecipients(desks, band, ledger, taking);
   const beforePercent = imbalancePercentOf(pods.map((pod) => pod.load));
   const predictedPercent = imbalancePercentOf(desks.map((desk) => desk.load));
   const lowerBound = boundFor(pods, band);
@@ -78,14 +79,16 @@ function unloadDonors(desks: readonly Desk[], band: Band, ledger: Ledger): void 
  * Pods that are still too empty get the rest from the others: the heaviest connections first, because they are the fewest;
  * of about equally heavy ones first from pods above the mean, then from those inside the band.
  */
-function fillRecipients(desks: readonly Desk[], band: Band, ledger: Ledger): void {
+function fillRecipients(desks: readonly Desk[], band: Band, ledger: Ledger, taking: Taking): void {
   const lacks = ({ load }: Desk): boolean => load < band.low - TINY;
   const recipients = new EmptiestFirst(desks.filter((desk) => desk.pod.mayTake && lacks(desk)));
   if (recipients.first() === undefined) return;
   const offers = desks
     .filter(({ pod, load }) => pod.mayGive && load > band.low + TINY)
     .flatMap((desk) => desk.slices.map((slice) => ({ desk, slice, grade: gradeOf(slice.weight), load: desk.load })))
-    .toSorted((a, b) => b.grade - a.grade || b.load - a.load || a.desk.index - b.desk.index);
+    .toSorted(
+      (a, b) => byTaking(1.1 ** a.grade, 1.1 ** b.grade, taking) || b.load - a.load || a.desk.index - b.desk.index,
+    );
   for (let from = 0; from < offers.length;) {
     let end = from;
     while (end < offers.length && offers[end]?.grade === offers[from]?.grade) end++;

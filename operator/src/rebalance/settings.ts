@@ -1,5 +1,7 @@
 // What a user may say about rebalancing, with defaults and in the units of the code. Pure.
 
+import type { Taking } from "./plan-facts.ts";
+
 /** Relative importance; any scale. */
 export type LoadWeights = {
   readonly connections: number;
@@ -30,6 +32,7 @@ export type RebalanceSettings = {
   readonly minKnownPercent: number;
   /** Part of a pod's capacity that a rebalance leaves free, percent. */
   readonly headroomPercent: number;
+  readonly taking: Taking;
 };
 
 export type RebalanceSpec = {
@@ -37,6 +40,7 @@ export type RebalanceSpec = {
   readonly weights?: Partial<LoadWeights> | undefined;
   readonly cooldownSeconds?: number | undefined;
   readonly maxMovePercent?: number | undefined;
+  readonly taking?: Taking | undefined;
 };
 
 /** A quarter of the threshold, so that noise and drift do not lead straight back; never wider than what is promised. */
@@ -55,6 +59,7 @@ export function rebalanceSettingsFor(spec: RebalanceSpec = {}): RebalanceSetting
     warmAgeMs: 60_000,
     minKnownPercent: 80,
     headroomPercent: 10,
+    taking: spec.taking ?? "fewest",
   };
 }
 
