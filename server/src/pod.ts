@@ -12,9 +12,11 @@ import type { HealthCheck } from "./contract/routes.ts";
 import { WriteGate } from "./contract/write-gate.ts";
 import { Mover } from "./drain/mover.ts";
 import { ReceiptLedger } from "./drain/receipt-ledger.ts";
+import { ReceiptView } from "./drain/receipt-view.ts";
 import { cutAfterMs, drainTargets, drainWindowMs } from "./drain/self-drain.ts";
 import { Hub } from "./hub/hub.ts";
 import { Connection } from "./session/connection.ts";
+import { PlainConnection } from "./session/plain-connection.ts";
 import type { LiveSettings, SessionContext } from "./session/context.ts";
 import { Registry } from "./session/registry.ts";
 import { LoadSampler, pressureOf } from "./telemetry/load.ts";
@@ -70,6 +72,7 @@ export class Pod {
   readonly #wheel = new HeartbeatWheel();
   readonly #gate = new WriteGate();
   readonly #ledger: ReceiptLedger;
+  readonly #receipts: ReceiptView;
   readonly #load: LoadSampler;
   readonly #front: Front;
   readonly #admin: AdminServer;
@@ -98,6 +101,7 @@ export class Pod {
     this.#ticketKeys = options.ticketKeys.length > 0 ? options.ticketKeys : [randomBytes(32).toString("hex")];
     this.#load = new LoadSampler(Date.now());
     this.#ledger = new ReceiptLedger(broker, this.podKey);
+    this.#receipts = new ReceiptView(broker, this.#ledger);
     this.hub = new Hub(broker, {
       now: Date.now,
       markDirty: (channel) => this.#tick.markChannel(channel),
@@ -207,11 +211,8 @@ export class Pod {
     const arrival = socket.arrival.named ? "named" : "unnamed";
     this.#arrivals[arrival] += 1;
     this.metrics.add("wscluster_connections_opened_total", 1, { arrival });
-    const connection = new Connection(
-      socket,
-      this.#context,
-      this.#options.helloDeadlineMs ?? WIRE_DEFAULTS.helloDeadlineMs,
-    );
+    const Kind = socket.arrival.plain ? PlainConnection : Connection;
+    const connection = new Kind(socket, this.#context, this.#options.helloDeadlineMs ?? WIRE_DEFAULTS.helloDeadlineMs);
     this.#wheel.add(socket);
     socket.onEnd = () => this.#wheel.remove(connection.socket);
   }
@@ -326,15 +327,15 @@ export class Pod {
   }
 
   async state(): Promise<PodState> {
-    await this.#ledger.flush();
     const sessions = { migrate: 0, resume: 0, plain: 0 };
     for (const { caps } of this.registry.sessions.values()) {
       if (caps.has("migrate")) sessions.migrate += 1;
       else if (caps.has("resume")) sessions.resume += 1;
       else sessions.plain += 1;
     }
-    return {
-      contract: 1,
+    // Connections before receipts: a reader that sees nobody left must also see how the last one left.
+    const state = {
+      contract: 1 as const,
       podKey: this.podKey,
       bootNonce: this.bootNonce,
       mode: this.#mode,
@@ -352,21 +353,10 @@ export class Pod {
       pressure: this.#pressure(),
       broker: this.#brokerState(),
       moving: this.mover.moving,
-      receipts: await this.#receipts(),
       configGeneration: this.#options.settings().generation,
       speaks: FORMAT_VERSIONS,
     };
-  }
-
-  #knownReceipts: PodState["receipts"] = {};
-
-  async #receipts(): Promise<PodState["receipts"]> {
-    try {
-      this.#knownReceipts = await this.#options.broker.receipts();
-    } catch {
-      // The last known ones: counts only rise.
-    }
-    return this.#knownReceipts;
+    return { ...state, receipts: await this.#receipts.totals() };
   }
 
   async #metricsText(): Promise<string> {
