@@ -1,6 +1,6 @@
 // Runs the operator's rehearsal program: one invented fleet, one contender, one line of JSON back.
 import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 
 export type RehearsalRequest = {
   readonly scene: "day" | "noise" | "smallest" | "plan";
@@ -15,18 +15,15 @@ export class RehearsalError extends Error {
   readonly code = "rehearsal-failed";
 }
 
-/** The program lies beside the operator's entry, as source and as build. */
-function rehearsalProgram(): string {
-  const entry = fileURLToPath(import.meta.resolve("@wscluster/operator"));
-  return entry.replace(/index\.(ts|js)$/, "rebalance/rehearsal/main.$1");
-}
+/** A program beside us in the repository, not a dependency: the operator does not export it. */
+const PROGRAM = join(import.meta.dirname, "..", "..", "..", "operator", "src", "rebalance", "rehearsal", "main.ts");
 
 /** @throws RehearsalError when the program fails; rejects with the signal's reason when aborted. */
 export async function rehearse(
   request: RehearsalRequest,
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, number>>> {
-  const argv = ["--conditions=@wscluster/source", rehearsalProgram(), JSON.stringify(request)];
+  const argv = ["--conditions=@wscluster/source", PROGRAM, JSON.stringify(request)];
   const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"], signal });
   let text = "";
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
