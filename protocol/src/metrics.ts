@@ -10,6 +10,8 @@ export type MetricRow = {
 
 export const SERVER_METRICS = {
   wscluster_connections: { kind: "gauge", help: "Open sockets that hold a session." },
+  wscluster_connections_idle: { kind: "gauge", help: "Of those, the ones whose client sent nothing for a minute." },
+  wscluster_sockets: { kind: "gauge", help: "Open sockets, by state.", labels: ["state"] },
   wscluster_connections_opened_total: { kind: "counter", help: "Sockets accepted, by arrival.", labels: ["arrival"] },
   wscluster_connections_closed_total: { kind: "counter", help: "Sockets closed, by close code.", labels: ["code"] },
   wscluster_messages_received_total: {
@@ -17,7 +19,24 @@ export const SERVER_METRICS = {
     help: "Frames received from clients, by type.",
     labels: ["type"],
   },
+  wscluster_messages_sent_total: {
+    kind: "counter",
+    help: "Frames sent to one client alone (all but publications), by type.",
+    labels: ["type"],
+  },
+  wscluster_message_bytes: {
+    kind: "histogram",
+    help: "Payload bytes of messages from clients.",
+    buckets: [64, 256, 1_024, 4_096, 16_384, 65_536],
+  },
+  wscluster_received_bytes_total: { kind: "counter", help: "Bytes that came on the client port's sockets." },
+  wscluster_sent_bytes_total: { kind: "counter", help: "Bytes that left on the client port's sockets." },
   wscluster_deliveries_total: { kind: "counter", help: "Publications handed to sockets." },
+  wscluster_fanout_batch: {
+    kind: "histogram",
+    help: "Deliveries that one channel handed over at once (publications of one turn times subscribers).",
+    buckets: [1, 10, 100, 1_000, 10_000, 100_000],
+  },
   wscluster_publishes_total: { kind: "counter", help: "Publishes, by result.", labels: ["result"] },
   wscluster_publish_seconds: {
     kind: "histogram",
@@ -27,10 +46,30 @@ export const SERVER_METRICS = {
   wscluster_moves_total: { kind: "counter", help: "Moves, by outcome at this pod as source.", labels: ["outcome"] },
   wscluster_resumes_total: { kind: "counter", help: "Sessions that came to this pod, by way.", labels: ["way"] },
   wscluster_gaps_total: { kind: "counter", help: "Gaps told to clients, by reason.", labels: ["why"] },
+  wscluster_errors_total: {
+    kind: "counter",
+    help: "Errors by kind (connection, message, timeout) and by the code of the err frame or the close.",
+    labels: ["kind", "code"],
+  },
+  wscluster_limited_total: { kind: "counter", help: "Refusals by a limit, by the limit's name.", labels: ["limit"] },
+  wscluster_refused_upgrades_total: {
+    kind: "counter",
+    help: "HTTP refusals on the client port, by status.",
+    labels: ["status"],
+  },
   wscluster_queue_bytes: { kind: "gauge", help: "Bytes waiting in send queues." },
   wscluster_event_loop_lag_seconds: {
     kind: "gauge",
     help: "Event-loop delay, 99th percentile over the last interval.",
+  },
+  wscluster_memory_bytes: { kind: "gauge", help: "Resident memory of the process." },
+  wscluster_memory_limit_bytes: { kind: "gauge", help: "Memory that the process may use." },
+  wscluster_cpu_cores: { kind: "gauge", help: "Processor cores in use, over the last second." },
+  wscluster_pressure_ratio: { kind: "gauge", help: "0 = idle, 1 = cannot take more." },
+  wscluster_config_generation: { kind: "gauge", help: "Generation of the settings in force." },
+  wscluster_config_ok: {
+    kind: "gauge",
+    help: "0 while the settings file is not valid and the one before stays in force.",
   },
   wscluster_broker_up: { kind: "gauge", help: "1 while the store answers." },
   wscluster_grants_total: { kind: "counter", help: "Grants, by result.", labels: ["result"] },

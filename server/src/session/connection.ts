@@ -14,6 +14,8 @@ import type {
 import { BrokerUnavailable } from "../broker/port.ts";
 import type { Committed, PublishResult, SessionRow } from "../broker/port.ts";
 import type { Subscription } from "../hub/subscription.ts";
+import type { ConnectionMeter, Holder, RateVerdict } from "../limits/limits.ts";
+import { closeLabel, errorKindOf, errorKindOfClose } from "../telemetry/error-kinds.ts";
 import type { ClientSocket, SocketOwner } from "../transport/client-socket.ts";
 import { textFrame } from "../transport/wire-frame.ts";
 import { changesSince } from "./channel-changes.ts";
@@ -57,6 +59,8 @@ export class Connection implements SocketOwner {
   lastActiveMs: number;
   /** When the session left for another socket. */
   leftAtMs = 0;
+  /** What the limits count of this connection. */
+  meter: ConnectionMeter | undefined;
   readonly subscriptions = new Map<string, Subscription>();
   readonly #changing = new Map<string, Promise<void>>();
   #backlog: Decoded[] = [];
@@ -78,16 +82,23 @@ export class Connection implements SocketOwner {
   // ---- outward ------------------------------------------------------------------------------------------------------------
 
   send(frame: ServerFrame): void {
+    this.context.metrics.add("wscluster_messages_sent_total", 1, { type: frame.t });
     this.socket.push(textFrame(JSON.stringify(frame)));
   }
 
-  fail(code: WireErrorName, i?: number, more: { readonly message?: string; readonly last?: number } = {}): void {
+  fail(
+    code: WireErrorName,
+    i?: number,
+    more: { readonly message?: string; readonly last?: number; readonly afterMs?: number } = {},
+  ): void {
+    this.context.metrics.add("wscluster_errors_total", 1, { kind: errorKindOf(code), code });
     this.send({
       t: "err",
       ...(i === undefined ? {} : { i }),
       code,
       message: more.message ?? WIRE_ERRORS[code].meaning,
       ...(more.last === undefined ? {} : { last: more.last }),
+      ...(more.afterMs === undefined ? {} : { afterMs: more.afterMs }),
     });
   }
 
@@ -104,13 +115,31 @@ export class Connection implements SocketOwner {
   // ---- inward -------------------------------------------------------------------------------------------------------------
 
   onText(text: string): void {
-    this.lastActiveMs = this.context.now();
     const decoded = decodeText(text);
     if (!decoded.ok) {
       this.end("protocolError");
       return;
     }
-    for (const frame of decoded.frames) this.#onDecoded(frame);
+    const verdict = this.#judge(decoded.frames.length, text.length);
+    for (const frame of decoded.frames) {
+      if (verdict && verdict.kind !== "pass") this.#onOverRate(frame, verdict);
+      else this.#onDecoded(frame);
+    }
+  }
+
+  #judge(messages: number, bytes: number): RateVerdict | undefined {
+    const { row, context } = this;
+    return this.state === "ready" && row ? context.limits?.judge(this, row.tenant, messages, bytes) : undefined;
+  }
+
+  #onOverRate(decoded: Decoded, verdict: Exclude<RateVerdict, { readonly kind: "pass" }>): void {
+    if (verdict.kind === "close") this.end("rateLimited");
+    // What ends a move or proves life is small, and refusing it would cost more than it does.
+    else if (decoded.ok && isAlwaysTaken(decoded.frame.t)) this.#onDecoded(decoded);
+    else {
+      const i = decoded.ok ? ("i" in decoded.frame ? decoded.frame.i : undefined) : decoded.i;
+      this.fail("rate-limited", i, { afterMs: verdict.afterMs });
+    }
   }
 
   onBinary(): void {
@@ -131,11 +160,16 @@ export class Connection implements SocketOwner {
     registry.leaving.delete(this);
     for (const subscription of this.subscriptions.values()) hub.detach(subscription);
     this.subscriptions.clear();
-    metrics.add("wscluster_connections_closed_total", 1, { code: String(code) });
+    metrics.add("wscluster_connections_closed_total", 1, { code: closeLabel(code) });
+    const kind = errorKindOfClose(code);
+    if (kind) metrics.add("wscluster_errors_total", 1, { kind, code: closeLabel(code) });
     const { row } = this;
     if (!row) return;
     if (registry.preparing.get(row.id) === this) registry.preparing.delete(row.id);
-    if (registry.sessions.get(row.id) === this) registry.sessions.delete(row.id);
+    if (registry.sessions.get(row.id) === this) {
+      registry.sessions.delete(row.id);
+      this.context.limits?.release(this.holder(row));
+    }
     if (former === "ready" || former === "left") this.context.moves.closed(this);
     if (former === "ready") {
       if (code === CLOSE_CODES.normal.code) void this.#forget(row);
@@ -163,6 +197,8 @@ export class Connection implements SocketOwner {
     }
     const { frame } = decoded;
     this.context.metrics.add("wscluster_messages_received_total", 1, { type: frame.t });
+    // An answer to our own ping is life, and no activity of the user.
+    if (frame.t !== "pong") this.lastActiveMs = this.context.now();
     if (this.state === "hello") {
       if (frame.t === "hello") void this.#open(frame);
       else this.end("protocolError");
@@ -304,10 +340,12 @@ export class Connection implements SocketOwner {
   }
 
   async #subscribe(i: number, channel: string, from: Position | undefined): Promise<void> {
-    const { row } = this;
+    const { row, context } = this;
     if (!row || this.state !== "ready") return;
     const others = this.subscriptions.size + this.#changing.size - (this.subscriptions.has(channel) ? 1 : 0);
-    if (others > WIRE_DEFAULTS.maxSubscriptions) return this.fail("too-many-subscriptions", i);
+    if (others > WIRE_DEFAULTS.maxSubscriptions || context.limits?.admitsSubscription(others) === false) {
+      return this.fail("too-many-subscriptions", i);
+    }
     try {
       if (!(await this.context.broker.changeChannels(row.id, row.g, [channel], []))) return this.fail("fenced", i);
       await this.attach(i, channel, from);
@@ -404,12 +442,21 @@ export class Connection implements SocketOwner {
     return this.state === "closed";
   }
 
+  /** As the limits count it. */
+  holder({ user, tenant }: Pick<SessionRow, "user" | "tenant">): Holder {
+    return { user, tenant, address: this.socket.arrival.address ?? "" };
+  }
+
   /** This socket holds the session from now on; another one of this pod that did is fenced. */
   hold(): void {
     const { row, context } = this;
     if (!row) return;
     const former = context.registry.sessions.get(row.id);
     context.registry.sessions.set(row.id, this);
+    if (former !== this) {
+      context.limits?.hold(this.holder(row));
+      if (former?.row) context.limits?.release(former.holder(former.row));
+    }
     if (former && former !== this) former.leave(this.ticket === undefined ? "taken" : "moved");
   }
 
@@ -419,7 +466,10 @@ export class Connection implements SocketOwner {
     if (this.state !== "ready" || !row) return;
     this.state = "left";
     this.leftAtMs = context.now();
-    if (context.registry.sessions.get(row.id) === this) context.registry.sessions.delete(row.id);
+    if (context.registry.sessions.get(row.id) === this) {
+      context.registry.sessions.delete(row.id);
+      context.limits?.release(this.holder(row));
+    }
     context.registry.leaving.add(this);
     // Its client merges both sockets, so it needs nothing more from this one.
     for (const subscription of this.subscriptions.values()) context.hub.detach(subscription);
@@ -427,4 +477,8 @@ export class Connection implements SocketOwner {
     context.moves.left(this);
     if (way === "taken") this.end("takenOver");
   }
+}
+
+function isAlwaysTaken(type: ClientFrame["t"]): boolean {
+  return type === "pong" || type === "ping" || type === "commit" || type === "migrate.fail";
 }

@@ -5,6 +5,7 @@ import type { Logger, Metrics } from "@wscluster/platform";
 import type { Identify } from "../auth/identity.ts";
 import type { Broker } from "../broker/port.ts";
 import type { Hub } from "../hub/hub.ts";
+import type { Limits, LimitSettings } from "../limits/limits.ts";
 import type { Connection } from "./connection.ts";
 import type { Registry } from "./registry.ts";
 
@@ -14,6 +15,8 @@ export type LiveSettings = {
   readonly sessionTtlMs: number;
   readonly heartbeatMs: number;
   readonly history: { readonly maxLength: number; readonly ttlMs: number };
+  /** Absent = none. */
+  readonly limits?: LimitSettings;
 };
 
 /** What moves need to hear from connections. */
@@ -38,6 +41,8 @@ export type SessionContext = {
   readonly now: () => number;
   readonly metrics: Metrics<keyof typeof SERVER_METRICS>;
   readonly log: Logger;
+  /** Absent = none. */
+  readonly limits?: Limits;
   /** Given to each client that opens a session while the pod is on its way out. */
   readonly pace: () => { readonly minMs: number; readonly maxMs: number; readonly forMs: number } | undefined;
 };

@@ -12,6 +12,8 @@ import { isSecretOf, newSecret, newSessionId, secretDigest } from "./secret.ts";
 /** How long a prepared move waits for its commit. */
 const PENDING_MS = 30_000;
 const TAKE_OVER_ATTEMPTS = 3;
+/** After this time another session may have ended. */
+const QUOTA_RETRY_MS = 30_000;
 
 type Resume = NonNullable<HelloFrame["resume"]>;
 
@@ -61,6 +63,14 @@ async function openNew(connection: Connection, hello: HelloFrame): Promise<void>
   if (!result.ok) {
     connection.fail("forbidden", undefined, { message: result.message });
     connection.end("unauthorized");
+    return;
+  }
+  if (context.limits?.admitsSession(connection.holder(result.identity)) === false) {
+    connection.fail("rate-limited", undefined, {
+      message: "The user, the tenant or the address holds as many sessions as it may.",
+      afterMs: QUOTA_RETRY_MS,
+    });
+    connection.end("quotaExceeded");
     return;
   }
   const secret = newSecret();

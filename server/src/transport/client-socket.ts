@@ -36,6 +36,8 @@ export type Arrival = {
   readonly named: boolean;
   /** KEY of the edge pod, "" when there was none. */
   readonly edge: string;
+  /** Of the client, as far as it is known. */
+  readonly address?: string;
 };
 
 export class ClientSocket implements Subscriber {
@@ -43,6 +45,8 @@ export class ClientSocket implements Subscriber {
   readonly lagging = new Set<Subscription>();
   owner: SocketOwner | undefined;
   onEnd: (() => void) | undefined;
+  /** Told of each message's payload bytes. */
+  onMessageBytes: ((bytes: number) => void) | undefined;
   /** For the heartbeat: what it saw on its last visit, and visits in a row without a byte from the client. */
   seenBytesRead = 0;
   seenBytesWritten = 0;
@@ -168,10 +172,14 @@ export class ClientSocket implements Subscriber {
 const DEAF_CLOSE_MS = 1_000;
 
 function onMessage(this: WebSocket, data: WebSocket.RawData, isBinary: boolean): void {
-  const owner = this instanceof Carrier ? this.client?.owner : undefined;
+  if (!(this instanceof Carrier)) return;
+  const owner = this.client?.owner;
   if (!owner) return;
   if (isBinary) owner.onBinary();
-  else if (Buffer.isBuffer(data)) owner.onText(data.toString());
+  else if (Buffer.isBuffer(data)) {
+    this.client?.onMessageBytes?.(data.length);
+    owner.onText(data.toString());
+  }
 }
 
 function onClose(this: WebSocket, code: number): void {
