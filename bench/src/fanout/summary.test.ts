@@ -26,4 +26,13 @@ describe("summary of fan-out", () => {
     ];
     expect(summaryOf(rounds)).toEqual({ p99AtRate: 200, p99Ms: 4, p99MsCentrifugo: 5, foreignPercent: 0 });
   });
+
+  it("takes a round in which others had the core only where there is no calm one", () => {
+    const round = (contender: string, cpuUsPerDelivery50: number, foreignPercent50: number) => ({
+      contender,
+      figures: { cpuUsPerDelivery50, foreignPercent50 },
+    });
+    const rounds = [round("wscluster", 1, 80), round("wscluster", 6, 5), round("wscluster", 2, 70)];
+    expect(summaryOf([...rounds, round("centrifugo", 4, 90), round("centrifugo", 8, 90)])["vsCentrifugo50"]).toBe(1);
+  });
 });
