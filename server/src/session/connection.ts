@@ -13,7 +13,7 @@ import type {
 } from "@wscluster/protocol";
 import { BrokerUnavailable } from "../broker/port.ts";
 import type { Committed, PublishResult, SessionRow } from "../broker/port.ts";
-import type { Subscription } from "../hub/subscription.ts";
+import type { Subscriber, Subscription } from "../hub/subscription.ts";
 import type { ConnectionMeter, Holder, RateVerdict } from "../limits/limits.ts";
 import { closeLabel, errorKindOf, errorKindOfClose } from "../telemetry/error-kinds.ts";
 import type { ClientSocket, SocketOwner } from "../transport/client-socket.ts";
@@ -47,6 +47,10 @@ export const LEAVE_WITHIN_MS = 15_000;
 
 export class Connection implements SocketOwner {
   readonly socket: ClientSocket;
+  /** Who gets the frames of channels: the socket, unless they have to be said differently. */
+  subscriber: Subscriber;
+  /** False: nobody but this pod knows the session, and it ends with the socket. */
+  readonly isStored: boolean = true;
   readonly context: SessionContext;
   state: ConnectionState = "hello";
   row: SessionRow | undefined;
@@ -70,6 +74,7 @@ export class Connection implements SocketOwner {
 
   constructor(socket: ClientSocket, context: SessionContext, helloDeadlineMs: number) {
     this.socket = socket;
+    this.subscriber = socket;
     this.context = context;
     this.lastActiveMs = context.now();
     socket.owner = this;
@@ -147,11 +152,15 @@ export class Connection implements SocketOwner {
   }
 
   onDrained(): void {
-    this.context.hub.onDrained(this.socket);
+    this.context.hub.onDrained(this.subscriber);
+  }
+
+  stopHelloTimer(): void {
+    clearTimeout(this.#helloTimer);
   }
 
   onClosed(code: number): void {
-    clearTimeout(this.#helloTimer);
+    this.stopHelloTimer();
     const { registry, metrics, hub, now } = this.context;
     const former = this.state;
     this.state = "closed";
@@ -171,7 +180,7 @@ export class Connection implements SocketOwner {
       this.context.limits?.release(this.holder(row));
     }
     if (former === "ready" || former === "left") this.context.moves.closed(this);
-    if (former === "ready") {
+    if (former === "ready" && this.isStored) {
       if (code === CLOSE_CODES.normal.code) void this.#forget(row);
       else registry.lose(row.id, row.g, now());
     }
@@ -208,7 +217,7 @@ export class Connection implements SocketOwner {
   }
 
   async #open(hello: HelloFrame): Promise<void> {
-    clearTimeout(this.#helloTimer);
+    this.stopHelloTimer();
     this.state = "opening";
     this.caps = new Set(hello.caps);
     this.producer = hello.producer;
@@ -362,7 +371,7 @@ export class Connection implements SocketOwner {
     const former = this.subscriptions.get(channel);
     if (former) context.hub.detach(former);
     const subscription = await context.hub.attach(
-      this.socket,
+      this.subscriber,
       `${row.tenant}/${channel}`,
       channel,
       from,

@@ -164,7 +164,7 @@ export class SimulatedPod {
     if (pod !== null && (ticket === null || !verifyTicket(TICKET_KEYS, ticket))) return undefined;
     const carrier = new SimulatedCarrier(peer);
     const tcp = new SimulatedTcp((text) => peer.onText(text));
-    const arrival = { named: pod !== null, edge: "" };
+    const arrival = { named: pod !== null, plain: false, edge: "" };
     const socket = new ClientSocket(carrier, tcp as unknown as Socket, this.#tick, DEFAULT_MARKS, arrival);
     new Connection(socket, this.#context, WIRE_DEFAULTS.helloDeadlineMs);
     this.#sockets.add(carrier);

@@ -6,6 +6,7 @@ import type { Ticket } from "@wscluster/protocol";
 export type ArrivalFacts = {
   readonly path: string;
   readonly wantedPath: string;
+  /** Subprotocols that the client offers; none = a plain client. */
   readonly protocols: readonly string[];
   readonly origin: string | undefined;
   /** Empty = all. */
@@ -23,7 +24,7 @@ export type ArrivalFacts = {
 };
 
 export type Admission =
-  | { readonly take: true; readonly named: boolean }
+  | { readonly take: true; readonly named: boolean; readonly plain: boolean }
   | { readonly take: false; readonly status: number; readonly message: string; readonly retryAfterSeconds?: number };
 
 /** Share of the capacity above it that only ticketed arrivals may use. */
@@ -31,8 +32,9 @@ export const TICKET_RESERVE = 0.1;
 
 export function admissionOf(facts: ArrivalFacts): Admission {
   if (facts.path !== facts.wantedPath) return { take: false, status: 404, message: "no such path" };
-  if (!facts.protocols.includes(SUBPROTOCOL)) {
-    return { take: false, status: 400, message: `the subprotocol ${SUBPROTOCOL} is needed` };
+  const plain = facts.protocols.length === 0;
+  if (!plain && !facts.protocols.includes(SUBPROTOCOL)) {
+    return { take: false, status: 400, message: `the subprotocol ${SUBPROTOCOL} is needed, or none` };
   }
   if (facts.allowedOrigins.length > 0 && !facts.allowedOrigins.includes(facts.origin ?? "")) {
     return { take: false, status: 403, message: "this origin is not allowed" };
@@ -52,5 +54,5 @@ export function admissionOf(facts: ArrivalFacts): Admission {
   if (facts.sockets >= limit) {
     return { take: false, status: 503, message: "no connection slot is free", retryAfterSeconds: 5 };
   }
-  return { take: true, named };
+  return { take: true, named, plain };
 }

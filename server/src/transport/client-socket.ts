@@ -34,6 +34,8 @@ export class Carrier extends WebSocket {
 
 export type Arrival = {
   readonly named: boolean;
+  /** Without the subprotocol. */
+  readonly plain: boolean;
   /** KEY of the edge pod, "" when there was none. */
   readonly edge: string;
   /** Of the client, as far as it is known. */

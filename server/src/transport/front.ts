@@ -105,7 +105,7 @@ export class Front {
     const admission = admissionOf({
       path: url.pathname,
       wantedPath: this.#options.path,
-      protocols: (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim()),
+      protocols: (request.headers["sec-websocket-protocol"] ?? "").split(",").flatMap((name) => name.trim() || []),
       origin: request.headers.origin,
       allowedOrigins: this.#options.allowedOrigins,
       podHeader: headerOf(request, POD_HEADER),
@@ -120,12 +120,10 @@ export class Front {
       refuse(socket, admission.status, admission.message, admission.retryAfterSeconds);
       return;
     }
-    const edge = headerOf(request, EDGE_HEADER) ?? "";
+    const arrival = { named: admission.named, plain: admission.plain, edge: headerOf(request, EDGE_HEADER) ?? "" };
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       socket.setNoDelay(true);
-      this.#hooks.onSocket(
-        new ClientSocket(ws, socket, this.#hooks.tick, this.#options.marks, { named: admission.named, edge }),
-      );
+      this.#hooks.onSocket(new ClientSocket(ws, socket, this.#hooks.tick, this.#options.marks, arrival));
     });
   }
 }

@@ -2,7 +2,7 @@
 // no ping. Not here: closing codes' meaning.
 
 import { CLOSE_CODES } from "@wscluster/protocol";
-import { HEARTBEAT } from "./wire-frame.ts";
+import { HEARTBEAT, PLAIN_HEARTBEAT } from "./wire-frame.ts";
 import type { ClientSocket } from "./client-socket.ts";
 
 const SLICES = 64;
@@ -76,7 +76,7 @@ export class HeartbeatWheel {
     socket.seenBytesWritten = socket.bytesSent;
     socket.silentVisits = read ? 0 : socket.silentVisits + 1;
     socket.stuckVisits = waiting && !sent ? socket.stuckVisits + 1 : 0;
-    if (visit === "ping") socket.push(HEARTBEAT);
+    if (visit === "ping") socket.push(socket.arrival.plain ? PLAIN_HEARTBEAT : HEARTBEAT);
     else if (visit === "stuck") socket.close(CLOSE_CODES.slowConsumer.code, CLOSE_CODES.slowConsumer.name);
     else if (visit === "dead") socket.close(CLOSE_CODES.noPong.code, CLOSE_CODES.noPong.name);
   }

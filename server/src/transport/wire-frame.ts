@@ -35,3 +35,6 @@ export function textFrameOf(head: string, data: Buffer, tail: string): Buffer {
  * One buffer for all sockets.
  */
 export const HEARTBEAT: Buffer = Buffer.concat([Buffer.from([FIN_PING, 0]), textFrame('{"t":"ping"}')]);
+
+/** The same for clients that know no frames of ours. */
+export const PLAIN_HEARTBEAT: Buffer = Buffer.from([FIN_PING, 0]);

@@ -1,0 +1,219 @@
+// The conversation with a client that knows WebSockets and JSON and nothing else: at most once, no resume, no moves. To the rest of the
+// pod it is a connection that cannot move. Not here: its frames (protocol's plain-frames.ts).
+
+import { CLOSE_CODES, WIRE_DEFAULTS } from "@wscluster/protocol";
+import type { PlainServerFrame, ServerFrame } from "@wscluster/protocol";
+import type { Subscriber, Subscription } from "../hub/subscription.ts";
+import type { ClientSocket } from "../transport/client-socket.ts";
+import { textFrame } from "../transport/wire-frame.ts";
+import { Connection } from "./connection.ts";
+import type { SessionContext } from "./context.ts";
+import { isChannelName } from "./decode.ts";
+import { memberText } from "./json-span.ts";
+import { batchesOf, plainMessagesOf } from "./plain-text.ts";
+import { newSessionId } from "./secret.ts";
+
+/** Frames that wait for the ones before them; above it the socket is not read. */
+const WAITING_HIGH = 128;
+const WAITING_LOW = 32;
+
+type Json = Readonly<Record<string, unknown>>;
+type Window = { readonly minMs: number; readonly maxMs: number };
+
+export class PlainConnection extends Connection implements Subscriber {
+  override readonly isStored = false;
+  readonly lagging = new Set<Subscription>();
+  #messages: string[] = [];
+  #work: Promise<void> = Promise.resolve();
+  #waiting = 0;
+  /** Sequence numbers by stream, and the generation that they count in. */
+  readonly #published = new Map<string, { gen: number; seq: number }>();
+
+  constructor(socket: ClientSocket, context: SessionContext, helloDeadlineMs: number) {
+    super(socket, context, helloDeadlineMs);
+    this.subscriber = this;
+  }
+
+  // ---- outward ------------------------------------------------------------------------------------------------------------
+
+  say(frame: PlainServerFrame): void {
+    this.socket.push(textFrame(JSON.stringify(frame)));
+  }
+
+  /** Frames of the other protocol that the pod sends to all alike. */
+  override send(frame: ServerFrame): void {
+    if (frame.t === "sub.ok") {
+      this.say({ type: "subscribed", channel: frame.c, ...(frame.i === 0 ? {} : { id: frame.i }) });
+    } else if (frame.t === "err") {
+      const { code, message, i } = frame;
+      this.say({ type: "error", code, message, ...(i ? { id: i } : {}) });
+    } else if (frame.t === "pace") {
+      this.say({ type: "server_shutdown", closing: false, ...windowOf(frame) });
+    }
+  }
+
+  override end(name: keyof typeof CLOSE_CODES, window: Window = { minMs: 0, maxMs: 0 }): void {
+    const { code, meaning } = CLOSE_CODES[name];
+    if (code < 4_200 || code >= 4_300) {
+      this.say({ type: "error", code: name, message: meaning });
+      this.socket.close(code, name);
+      return;
+    }
+    if (name === "drain") this.say({ type: "server_shutdown", closing: true, ...windowOf(window) });
+    else this.say({ type: "migrate_connection", ...windowOf(window) });
+    this.socket.close(CLOSE_CODES.serviceRestart.code, CLOSE_CODES.serviceRestart.name);
+  }
+
+  // ---- what the hub needs -------------------------------------------------------------------------------------------------
+
+  push(output: Buffer): void {
+    const messages = plainMessagesOf(output);
+    if (messages.length === 0) return;
+    const isFirst = this.#messages.length === 0;
+    this.#messages.push(...messages);
+    if (!isFirst) return;
+    // All that the hub hands over in one go becomes one batch.
+    queueMicrotask(() => {
+      for (const text of batchesOf(this.#messages)) this.socket.push(textFrame(text));
+      this.#messages = [];
+    });
+  }
+
+  isCongested(): boolean {
+    return this.socket.isCongested();
+  }
+
+  isDrained(): boolean {
+    return this.socket.isDrained();
+  }
+
+  // ---- inward -------------------------------------------------------------------------------------------------------------
+
+  override onText(text: string): void {
+    this.lastActiveMs = this.context.now();
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      value = undefined;
+    }
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      this.end("protocolError");
+      return;
+    }
+    const frame = value as Json;
+    const verdict = this.row && this.context.limits?.judge(this, this.row.tenant, 1, text.length);
+    if (verdict && verdict.kind !== "pass") {
+      if (verdict.kind === "close") this.end("rateLimited");
+      else this.#refuse("rate-limited", `Too many messages; try again in ${verdict.afterMs} ms.`, idOf(frame));
+      return;
+    }
+    this.#waiting += 1;
+    if (this.#waiting === WAITING_HIGH) this.socket.pause();
+    this.#work = this.#work.then(async () => {
+      try {
+        await this.#onFrame(frame, text);
+      } catch {
+        this.#refuse("unavailable", "The store did not answer in time.", idOf(frame));
+      }
+      this.#waiting -= 1;
+      if (this.#waiting === WAITING_LOW) this.socket.resume();
+    });
+  }
+
+  async #onFrame(frame: Json, text: string): Promise<void> {
+    if (this.state === "hello") {
+      await this.#open(frame);
+      if (frame["type"] === "authenticate") return;
+    }
+    if (this.state !== "ready") return;
+    const id = idOf(frame);
+    const echo = id === undefined ? {} : { id };
+    const { type, channel } = frame;
+    this.context.metrics.add("wscluster_messages_received_total", 1, { type: "plain" });
+    if (type === "ping") return this.say({ type: "pong", ...echo });
+    if (type !== "subscribe" && type !== "unsubscribe" && type !== "publish") {
+      return this.#refuse("unknown-type", "The frame type is not known to this server.", id);
+    }
+    if (typeof channel !== "string" || !isChannelName(channel)) {
+      return this.#refuse("bad-channel", "The channel name is empty, too long or reserved.", id);
+    }
+    if (type === "publish") return this.#publish(channel, memberText(text, "data") ?? "null", id);
+    if (type === "subscribe") return this.#subscribe(channel, id);
+    const subscription = this.subscriptions.get(channel);
+    this.subscriptions.delete(channel);
+    if (subscription) this.context.hub.detach(subscription);
+    this.say({ type: "unsubscribed", channel, ...echo });
+  }
+
+  async #open(frame: Json): Promise<void> {
+    this.stopHelloTimer();
+    this.state = "opening";
+    const { context } = this;
+    const { token, user } = frame["type"] === "authenticate" ? frame : {};
+    const result = await context.identify({
+      ...(typeof token === "string" ? { token } : {}),
+      ...(typeof user === "string" ? { user } : {}),
+    });
+    if (this.hasClosed()) return;
+    if (!result.ok) {
+      this.end("unauthorized");
+      return;
+    }
+    if (context.limits?.admitsSession(this.holder(result.identity)) === false) {
+      this.end("quotaExceeded");
+      return;
+    }
+    const id = newSessionId();
+    this.row = { id, ...result.identity, device: "", g: 1, owner: context.podKey, digest: "", channels: [] };
+    this.producer = { id: `plain-${id}`, gen: 1 };
+    this.state = "ready";
+    this.hold();
+    this.say({ type: "connected", user: result.identity.user, tenant: result.identity.tenant });
+    const pace = context.pace();
+    if (pace) this.send({ t: "pace", ...pace });
+  }
+
+  async #subscribe(channel: string, id: number | undefined): Promise<void> {
+    if (!this.subscriptions.has(channel) && this.subscriptions.size >= WIRE_DEFAULTS.maxSubscriptions) {
+      return this.#refuse("too-many-subscriptions", "The session holds the most channels it may.", id);
+    }
+    await this.attach(id ?? 0, channel, undefined);
+  }
+
+  async #publish(channel: string, data: string, id: number | undefined): Promise<void> {
+    const { row, producer, context } = this;
+    if (!row || !producer) return;
+    const stream = `${row.tenant}/${channel}`;
+    const last = this.#published.get(stream) ?? { gen: 1, seq: 0 };
+    const { kind } = await context.broker.publish({
+      stream,
+      producer: `${row.tenant}/${row.user}/${producer.id}`,
+      gen: last.gen,
+      seq: last.seq + 1,
+      user: row.user,
+      data,
+    });
+    context.metrics.add("wscluster_publishes_total", 1, { result: kind });
+    if (kind === "stored") {
+      this.#published.set(stream, { gen: last.gen, seq: last.seq + 1 });
+      if (id !== undefined) this.say({ type: "published", id });
+      return;
+    }
+    // Nobody knows whether it was stored, and it is not sent again: the numbering begins anew, so that the next one is taken.
+    this.#published.set(stream, { gen: last.gen + 1, seq: 0 });
+    this.#refuse("unavailable", "The store did not answer in time; nothing is known to be written.", id);
+  }
+
+  #refuse(code: string, message: string, id: number | undefined): void {
+    this.say({ type: "error", code, message, ...(id === undefined ? {} : { id }) });
+  }
+}
+
+function idOf(frame: Json): number | undefined {
+  return Number.isSafeInteger(frame["id"]) ? (frame["id"] as number) : undefined;
+}
+
+function windowOf({ minMs, maxMs }: Window): { readonly reconnect_min_ms: number; readonly reconnect_max_ms: number } {
+  return { reconnect_min_ms: minMs, reconnect_max_ms: maxMs };
+}
