@@ -28,6 +28,8 @@ export function figuresOf({ summary, movesPerSecond, changedAtMs }: RunFacts): R
     availabilityPercent: rounded(verdict.availabilityPercent),
     p99GapMs: rounded(summary.p99GapMs),
     maxGapMs: rounded(summary.maxGapMs),
+    p99HoldMs: rounded(summary.p99HoldMs),
+    maxHoldMs: rounded(summary.maxHoldMs),
     deliveryP50Ms: rounded(summary.deliveryP50Ms),
     deliveryP99Ms: rounded(summary.deliveryP99Ms),
     deliveryMaxMs: rounded(summary.deliveryMaxMs),
@@ -64,6 +66,9 @@ export function summaryOf(rounds: readonly Round[]): Readonly<Record<string, num
     cut: worst("cut"),
     p99GapMs: above("p99GapMs"),
     maxGapMs: above("maxGapMs"),
+    // Writes that wait for the commit: not a gap, and not free either.
+    p99HoldMs: rounded(rollout["p99HoldMs"] ?? 0),
+    maxHoldMs: rounded(rollout["maxHoldMs"] ?? 0),
     paceErrorPercent: worst("paceErrorPercent"),
     seconds: rounded(rollout["seconds"] ?? 0),
     overIdeal: rounded(rollout["overIdeal"] ?? 0),

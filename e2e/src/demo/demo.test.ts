@@ -58,6 +58,9 @@ const summary: LoadSummary = {
   p99GapMs: 4.26,
   maxGapMs: 9.99,
   gapsMs: [],
+  p99HoldMs: 6.2,
+  maxHoldMs: 12.04,
+  holdsMs: [],
   deliveryP50Ms: 1,
   deliveryP99Ms: 5,
   deliveryMaxMs: 20,
@@ -115,10 +118,10 @@ describe("demo report", () => {
   it("has exactly the promised keys", () => {
     const report = reportFor(facts);
     expect(Object.keys(report).join(" ")).toBe(
-      "ok provider kubernetes clients published delivered lost duplicated reordered p99GapMs maxGapMs rollout",
+      "ok provider kubernetes clients published delivered lost duplicated reordered p99GapMs maxGapMs p99HoldMs maxHoldMs rollout",
     );
     expect(report.rollout).toEqual({ from: "a", to: "b", seconds: 17, moved: 500, resumed: 0, cut: 0 });
-    expect(report).toMatchObject({ ok: true, p99GapMs: 4.3, maxGapMs: 10 });
+    expect(report).toMatchObject({ ok: true, p99GapMs: 4.3, maxGapMs: 10, p99HoldMs: 6.2, maxHoldMs: 12 });
     expect(reportText(report, summary)).toContain("nothing was lost");
   });
 

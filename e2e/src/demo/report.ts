@@ -15,6 +15,8 @@ export type DemoReport = {
   readonly reordered: number;
   readonly p99GapMs: number;
   readonly maxGapMs: number;
+  readonly p99HoldMs: number;
+  readonly maxHoldMs: number;
   readonly rollout: {
     readonly from: string;
     readonly to: string;
@@ -55,6 +57,8 @@ export function reportFor(facts: ReportFacts): DemoReport {
     reordered: verdict.reordered,
     p99GapMs: tenth(summary.p99GapMs),
     maxGapMs: tenth(summary.maxGapMs),
+    p99HoldMs: tenth(summary.p99HoldMs),
+    maxHoldMs: tenth(summary.maxHoldMs),
     rollout: {
       from: facts.from,
       to: facts.to,
@@ -81,7 +85,8 @@ export function reportText(report: DemoReport, summary: LoadSummary): string {
     ["resumed after a break", String(summary.resumes)],
     ["cut", String(summary.cut)],
     ["disconnects seen by an app", String(summary.disconnects)],
-    ["time without a writable socket", `p99 ${report.p99GapMs} ms, longest ${report.maxGapMs} ms`],
+    ["time without a live socket", `p99 ${report.p99GapMs} ms, longest ${report.maxGapMs} ms`],
+    ["writes held during a move", `p99 ${report.p99HoldMs} ms, longest ${report.maxHoldMs} ms`],
     ["delivery time", `p50 ${summary.deliveryP50Ms.toFixed(1)} ms, p99 ${summary.deliveryP99Ms.toFixed(1)} ms`],
     ["readers that never moved", `${verdict.witnesses}, with the same hash of every stream`],
     ["image change to last move", `${report.rollout.seconds} s`],

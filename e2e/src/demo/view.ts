@@ -21,7 +21,7 @@ export type RolloutView = {
   readonly perSecond: number;
   readonly resumed: number;
   readonly cut: number;
-  /** Longest time that any client could not write. */
+  /** Longest time that any client had no live socket. */
   readonly maxGapMs: number;
   readonly faults: number;
   readonly delivered: number;

@@ -22,29 +22,31 @@ describe("continuityOf", () => {
       resets: 0,
       cut: 0,
       longestDarkMs: 0,
+      longestHoldMs: 0,
       pod: "a",
       isHeld: true,
     });
   });
 
-  it("counts a move that made before it broke; only the commit is dark", () => {
+  it("counts a move that made before it broke: never dark, writes wait during the commit", () => {
     const left = { ...first, closeCalledAt: 1_030, closedAt: 1_031, closeCode: 1000 };
     expect(continuityOf([left, second], END)).toMatchObject({
       moves: 1,
       makeBeforeBreak: 1,
       cut: 0,
-      longestDarkMs: 5,
+      longestDarkMs: 0,
+      longestHoldMs: 5,
       pod: "b",
     });
   });
 
   it.each([
-    ["closed before the commit", { closeCalledAt: 1_015, closedAt: 1_016 }, 10],
-    ["closed by the server before the commit", { closedAt: 1_000, closeCode: 4201 }, 25],
-    ["closed by the server after the commit", { closedAt: 1_040, closeCode: 4200 }, 5],
-  ])("refuses the proof when the old socket was %s", (_, close, longestDarkMs) => {
+    ["closed before the commit", { closeCalledAt: 1_015, closedAt: 1_016 }, 0, 10],
+    ["closed by the server before the welcome", { closedAt: 1_000, closeCode: 4201 }, 10, 25],
+    ["closed by the server after the commit", { closedAt: 1_040, closeCode: 4200 }, 0, 5],
+  ])("refuses the proof when the old socket was %s", (_, close, longestDarkMs, longestHoldMs) => {
     const continuity = continuityOf([{ ...first, ...close }, second], END);
-    expect(continuity).toMatchObject({ moves: 1, makeBeforeBreak: 0, longestDarkMs });
+    expect(continuity).toMatchObject({ moves: 1, makeBeforeBreak: 0, longestDarkMs, longestHoldMs });
   });
 
   it("counts a break, the dark time and the resume", () => {

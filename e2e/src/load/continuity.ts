@@ -30,8 +30,10 @@ export type Continuity = {
   readonly resets: number;
   /** Sockets that held the session and were closed by the server or broke. */
   readonly cut: number;
-  /** Longest time without a socket that takes writes, between the first welcome and the end. */
+  /** Longest time without a welcomed open socket, between the first welcome and the end: nothing can be received. */
   readonly longestDarkMs: number;
+  /** Longest time without a socket that takes writes: the dark time, and the commit of each move, during which writes wait. */
+  readonly longestHoldMs: number;
   /** Pod of the socket that holds the session at the end. */
   readonly pod: string | undefined;
   /** At the end some socket holds the session. */
@@ -66,8 +68,9 @@ function longestHole(spans: readonly Span[]): number {
 export function continuityOf(lives: readonly SocketLife[], end: number): Continuity {
   const holders = lives.filter((life) => (heldFrom(life) ?? Infinity) < end);
   const moved = holders.filter((life) => life.prepared);
-  // During commit neither socket takes writes: that is the dark time of a move without a break.
-  const spans = holders.map((life, index): Span => {
+  // A second socket is given the streams from its welcome on, but takes writes only from the commit on.
+  const live = holders.map((life): Span => ({ from: life.welcomedAt ?? end, to: endOf(life, end) }));
+  const writable = holders.map((life, index): Span => {
     const next = holders[index + 1];
     const writesUntil = next?.prepared ? (next.commitSentAt ?? end) : end;
     return { from: heldFrom(life) ?? end, to: Math.min(endOf(life, end), writesUntil) };
@@ -89,7 +92,8 @@ export function continuityOf(lives: readonly SocketLife[], end: number): Continu
     cut: holders.filter(
       (life) => life.closedAt !== undefined && life.closedAt < end && life.closeCalledAt === undefined,
     ).length,
-    longestDarkMs: Math.max(longestHole(spans), end - lastEnd),
+    longestDarkMs: Math.max(longestHole(live), end - lastEnd),
+    longestHoldMs: Math.max(longestHole(writable), end - lastEnd),
     pod: last?.pod,
     isHeld: last !== undefined && lastEnd >= end,
   };

@@ -104,6 +104,7 @@ export class Fleet {
       cut: totals.cut,
       faults: this.#oracle.faults,
       maxGapMs: Math.max(0, ...all.map((one) => one.longestDarkMs)),
+      maxHoldMs: Math.max(0, ...all.map((one) => one.longestHoldMs)),
       pods,
     };
   }
@@ -125,6 +126,7 @@ export class Fleet {
     const verdict = this.#oracle.verdict(this.#faults satisfies readonly TimeSpan[]);
     for (const client of [...all, ...auditors]) client.close();
     const gapsMs = continuity.map((one) => one.longestDarkMs);
+    const holdsMs = continuity.map((one) => one.longestHoldMs);
     const totals = totalsOf(continuity);
     return {
       verdict,
@@ -136,6 +138,9 @@ export class Fleet {
       p99GapMs: quantileOf(gapsMs, 0.99),
       maxGapMs: Math.max(0, ...gapsMs),
       gapsMs,
+      p99HoldMs: quantileOf(holdsMs, 0.99),
+      maxHoldMs: Math.max(0, ...holdsMs),
+      holdsMs,
       deliveryP50Ms: this.#latency.quantileMs(0.5),
       deliveryP99Ms: this.#latency.quantileMs(0.99),
       deliveryMaxMs: this.#latency.maxMs,

@@ -45,6 +45,7 @@ export type LoadStats = {
   /** Faults known so far; the last word is the verdict's. */
   readonly faults: number;
   readonly maxGapMs: number;
+  readonly maxHoldMs: number;
   /** Clients by the KEY of the pod that holds their session. */
   readonly pods: ReadonlyMap<string, number>;
 };
@@ -64,10 +65,14 @@ export type LoadSummary = {
   readonly disconnects: number;
   /** `gap` and `diverged` told to applications. */
   readonly toldGaps: number;
-  /** Longest time of each client without a socket that takes writes. */
+  /** Longest time of each client without a welcomed open socket: nothing can be received. */
   readonly p99GapMs: number;
   readonly maxGapMs: number;
   readonly gapsMs: readonly number[];
+  /** Longest time of each client without a socket that takes writes: publishes wait, the commit of a move among them. */
+  readonly p99HoldMs: number;
+  readonly maxHoldMs: number;
+  readonly holdsMs: readonly number[];
   /** Publish to delivery, all deliveries. */
   readonly deliveryP50Ms: number;
   readonly deliveryP99Ms: number;

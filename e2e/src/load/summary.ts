@@ -35,6 +35,7 @@ export function mergeSummaries(parts: readonly LoadSummary[]): LoadSummary {
   const latency = new Histogram();
   for (const part of parts) latency.merge(part.latency);
   const gapsMs = parts.flatMap((part) => part.gapsMs);
+  const holdsMs = parts.flatMap((part) => part.holdsMs);
   return {
     verdict: mergeVerdicts(parts.map((part) => part.verdict)),
     clients: sumOf(parts, (part) => part.clients),
@@ -49,6 +50,9 @@ export function mergeSummaries(parts: readonly LoadSummary[]): LoadSummary {
     p99GapMs: quantileOf(gapsMs, 0.99),
     maxGapMs: maxOf(parts, (part) => part.maxGapMs),
     gapsMs,
+    p99HoldMs: quantileOf(holdsMs, 0.99),
+    maxHoldMs: maxOf(parts, (part) => part.maxHoldMs),
+    holdsMs,
     deliveryP50Ms: latency.quantileMs(0.5),
     deliveryP99Ms: latency.quantileMs(0.99),
     deliveryMaxMs: latency.maxMs,
@@ -73,6 +77,7 @@ export function mergeStats(parts: readonly LoadStats[]): LoadStats {
     cut: sumOf(parts, (part) => part.cut),
     faults: sumOf(parts, (part) => part.faults),
     maxGapMs: maxOf(parts, (part) => part.maxGapMs),
+    maxHoldMs: maxOf(parts, (part) => part.maxHoldMs),
     pods,
   };
 }

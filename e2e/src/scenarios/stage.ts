@@ -62,7 +62,8 @@ export function figures(summary: LoadSummary): string {
     `${verdict.published} published, ${verdict.delivered} delivered of ${verdict.expected}`,
     FAULTS.map((fault) => `${verdict[fault]} ${fault}`).join(", "),
     `${summary.moves} moves (${summary.makeBeforeBreak} make before break), ${summary.resumes} resumes, ${summary.cut} cut`,
-    `dark p50 ${quantileOf(summary.gapsMs, 0.5).toFixed(1)} ms, p90 ${quantileOf(summary.gapsMs, 0.9).toFixed(1)} ms, p99 ${summary.p99GapMs.toFixed(1)} ms, max ${summary.maxGapMs.toFixed(1)} ms`,
+    `without a socket p99 ${summary.p99GapMs.toFixed(1)} ms, max ${summary.maxGapMs.toFixed(1)} ms`,
+    `writes held p50 ${quantileOf(summary.holdsMs, 0.5).toFixed(1)} ms, p99 ${summary.p99HoldMs.toFixed(1)} ms, max ${summary.maxHoldMs.toFixed(1)} ms`,
     `delivery p50 ${summary.deliveryP50Ms.toFixed(1)} ms, p99 ${summary.deliveryP99Ms.toFixed(1)} ms`,
     `${verdict.availabilityPercent.toFixed(2)} % acknowledged within 1 s, ${verdict.witnesses} witnesses`,
   ].join("; ");
