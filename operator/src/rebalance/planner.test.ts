@@ -36,6 +36,14 @@ function after(pods: readonly PlanPod[], { moves }: RebalancePlan): Map<string, 
 const imbalance = (fleet: ReadonlyMap<string, { load: number }>) =>
   imbalancePercentOf([...fleet.values()].map((one) => one.load));
 
+describe("bandFor", () => {
+  it("always has room for a whole connection", () => {
+    const band = bandFor([pod("a", 4), pod("b", 3), pod("c", 3), pod("d", 3), pod("e", 4)], 1);
+    expect(band).toEqual({ mean: 3.4, low: 3, high: 4 });
+    expect(bandFor([], 5)).toMatchObject({ mean: 0 });
+  });
+});
+
 describe("planRebalance", () => {
   it("moves from the full to the empty, just into the band, and says why", () => {
     const result = plan([pod("a", 140), pod("b", 100), pod("c", 60)]);
@@ -106,6 +114,11 @@ describe("planRebalance", () => {
     const result = plan([hot, pod("b", 100), pod("c", 90)]);
     expect(result.moves.map((move) => move.partition)).not.toContain(1);
     expect(result.predictedPercent).toBeLessThan(result.beforePercent);
+  });
+
+  it("makes no pod hot to cool another", () => {
+    const heavy = pod("a", 3, { load: 270, slices: [{ partition: 1, connections: 3, load: 270 }] });
+    expect(plan([heavy, pod("b", 100), pod("c", 90)])).toMatchObject({ moves: [], limitedBy: "NoRoom" });
   });
 
   it("respects room, whom it may not use, and the limit of moves, worst pod first", () => {
@@ -187,7 +200,11 @@ describe("any fleet", () => {
         expect(imbalance(fleet)).toBeCloseTo(result.predictedPercent, 6);
         expect(result.moved).toBeLessThanOrEqual(maxMoves);
         expect(result.moved === 0 || imbalance(fleet) < before).toBe(true);
+        const band = bandFor(pods, 7.5);
         for (const one of pods) {
+          const load = fleet.get(one.key)?.load ?? 0;
+          expect(load).toBeLessThanOrEqual(Math.max(band.high, one.load) + 1e-6);
+          expect(load).toBeGreaterThanOrEqual(Math.min(band.low, one.load) - 1e-6);
           const own = result.moves.filter((move) => move.from === one.key);
           const taken = result.moves.filter((move) => move.to === one.key).reduce((sum, move) => sum + move.count, 0);
           expect(taken).toBeLessThanOrEqual(one.room);

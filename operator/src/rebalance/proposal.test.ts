@@ -94,6 +94,19 @@ describe("nextProposal", () => {
     expect(state).toMatchObject({ state: "Completed", reason: "AllMoved", message: "15 of 15 moved" });
   });
 
+  it("names one partition in a grant, though the source has moves of others", () => {
+    const both = nextProposal(proposalFor(planOf([10, 0, 5]), 0), facts({ approved: true, plan: planOf([10, 0, 5]) }));
+    const [first] = sliceGrantsFor(both, "rebalance/x/1", 100, PODS);
+    expect(first).toMatchObject({ source: "a0", partition: 0, count: 10, targets: [{ pod: "b0", count: 10 }] });
+    const [second] = sliceGrantsFor(
+      proposalAfterGrants(both, first === undefined ? [] : [first]),
+      "rebalance/x/1",
+      100,
+      PODS,
+    );
+    expect(second).toMatchObject({ source: "a0", partition: 2, targets: [{ pod: "b2", count: 5 }] });
+  });
+
   it("does not wait for pods that are gone, nor for ever, and knows no number that nobody told", () => {
     const pods = new Set(["a0", "b0"]);
     const grants = sliceGrantsFor(running, "rebalance/x/1", 100, pods);

@@ -53,7 +53,15 @@ describe("readingOf", () => {
       `wscluster_partition_connections{partition="${partition}"} ${count}\n`;
     expect(readText(line("3", 7) + line("127", 1)).partitions?.[3]).toBe(7);
     expect(readText(line("3", 7)).partitions).toHaveLength(128);
-    for (const bad of [line("128", 1), line("-1", 1), line("", 1), line("4", "NaN"), line("3", 1), line("4", "-1")]) {
+    for (const bad of [
+      line("128", 1),
+      line("-1", 1),
+      line("", 1),
+      line("4", "NaN"),
+      line("3", 1),
+      line("03", 1),
+      line("4", "-1"),
+    ]) {
       expect(readText(line("3", 7) + bad).partitions).toBeUndefined();
     }
     expect(readText("").partitions).toBeUndefined();
