@@ -31,6 +31,8 @@ export const ANNOTATIONS = {
   movedAt: `${GROUP}/moved-at`,
   /** On the ReplicaSet of an aborted attempt: REASON, a colon, and the text for people. Gone when another revision is wanted. */
   aborted: `${GROUP}/aborted`,
+  /** On a detached pod: when it was detached, RFC 3339. Its deadline counts from here. */
+  drainingSince: `${GROUP}/draining-since`,
   rendererVersion: `${GROUP}/renderer-version`,
   template: `${GROUP}/template`,
   image: `${GROUP}/image`,

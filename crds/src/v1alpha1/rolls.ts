@@ -16,6 +16,7 @@ export const rollsByField: Readonly<Record<string, Rolls>> = {
   "edge.service": "live",
   rollout: "live",
   moves: "live",
+  disruption: "live",
   paused: "live",
 };
 

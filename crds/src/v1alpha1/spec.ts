@@ -130,6 +130,14 @@ export const rolloutSpec = z.strictObject({
     .describe("Attempt (REVISION/N) to abort. A name that is not the running attempt does nothing and says so."),
 });
 
+export const disruptionSpec = z.strictObject({
+  deadlineSeconds: whole(10, 86_400)
+    .optional()
+    .describe(
+      "Longest time that a detached pod may take to give its connections away. Then it is deleted: its clients are asked once more, and those that cannot move are closed with a window to come back in, and counted. Defaults to 900.",
+    ),
+});
+
 export const webSocketClusterSpec = z
   .strictObject({
     replicas: whole(0, 2000).default(2).describe("Pods of the set that takes new connections."),
@@ -225,6 +233,7 @@ export const webSocketClusterSpec = z
       })
       .optional()
       .describe("Pace of all moves."),
+    disruption: disruptionSpec.optional().describe("What happens when pods have to leave before their time."),
     paused: z.boolean().optional().describe("Stops all reconciliation of this cluster; the fleet goes on serving."),
   })
   .meta({

@@ -31,6 +31,8 @@ export type PodFacts = {
   /** Why it does not run or keeps dying, from the container's status. */
   readonly trouble: { readonly reason: string; readonly message: string } | undefined;
   readonly createdAtMs: number;
+  /** When it was detached; undefined on attached pods, and on pods that an older version detached. */
+  readonly drainingSinceMs: number | undefined;
 };
 
 /** Arrivals that nobody named, as seen over several observations. */

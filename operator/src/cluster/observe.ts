@@ -161,6 +161,7 @@ function podFactsOf(pod: Pod, container: string): PodFacts {
     running: main?.state?.running !== undefined,
     trouble: podTroubleOf(pod),
     createdAtMs: parseTime(pod.metadata.creationTimestamp) ?? 0,
+    drainingSinceMs: parseTime(pod.metadata.annotations?.[ANNOTATIONS.drainingSince]),
   };
 }
 

@@ -12,6 +12,7 @@ const SPEC: Spec = {
   redis: { url: "redis://store:6379" },
   edge: { replicas: 1 },
   rollout: ROLLOUT,
+  disruption: { deadlineSeconds: 10 },
   moves: { maxPerSecond: 10 },
 };
 
@@ -96,13 +97,15 @@ describe("a fleet under any script", () => {
           }
         };
         run(8);
-        world.fleet.arrive(40);
+        world.fleet.arrive(36);
+        world.fleet.arrive(3, "plain");
+        world.fleet.arrive(1, "stubborn");
         for (const [event, seconds] of events) {
           happen(world, event, run);
           run(seconds);
         }
         // Longer than any deadline and any retained set.
-        run(170);
+        run(240);
         expect(world.faults).toEqual([]);
         expect(phases.backwards).toEqual([]);
         expect(world.fleet.connections).toBe(40);

@@ -72,6 +72,11 @@ export const EVENT_REASONS = {
   MovesResumed: { type: "Normal", meaning: "The store is back: moves go on." },
   ScalingDown: { type: "Normal", meaning: "A pod was detached and its connections move away." },
   PodRemoved: { type: "Normal", meaning: "A detached pod was empty and is deleted." },
+  DrainDeadlineExceeded: {
+    type: "Warning",
+    meaning:
+      "A detached pod was not empty at its deadline and is deleted; what is left on it gets a window to come back in.",
+  },
   ScaleDownHeld: {
     type: "Warning",
     meaning: "A decrease of `replicas` would not leave room for the present connections.",

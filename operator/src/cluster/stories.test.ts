@@ -135,6 +135,40 @@ const STORIES: Record<string, Story> = {
     world.setSpec({ edge: { image: "haproxy:2" } });
     expect(world.run(60, () => world.facts().edgeSets.every((set) => set.image === "haproxy:2"))).toBe(true);
   },
+  "plain-clients"(world) {
+    begin(world);
+    world.say("10 clients connect that cannot migrate, and 2 that refuse every move");
+    world.fleet.arrive(10, "plain");
+    world.fleet.arrive(2, "stubborn");
+    world.run(2);
+    world.say("the image becomes chat:2");
+    world.setSpec({ server: server("chat:2"), disruption: { deadlineSeconds: 20 } });
+    expect(world.run(150, isAt(world, "chat:2"))).toBe(true);
+    expect(world.status.rollout).toMatchObject({ moved: 100, cut: 10 });
+    expect(world.run(100, () => world.facts().pods.every((pod) => pod.revision === world.facts().wanted.servers))).toBe(
+      true,
+    );
+  },
+  "refused-by-many"(world) {
+    begin(world);
+    world.say("20 more refuse every move: that is the candidate's fault, as far as anybody can know");
+    world.fleet.arrive(20, "stubborn");
+    world.setSpec({ server: server("chat:2") });
+    expect(world.run(150, () => world.facts().sets.some((set) => set.aborted !== undefined))).toBe(true);
+    world.run(40);
+    expect(world.facts().sets.find((set) => set.role === "stable")?.image).toBe("chat:1");
+  },
+  "drain-deadline"(world) {
+    begin(world);
+    world.say("on each pod sits a client that refuses every move; replicas: 2");
+    world.fleet.arrive(3, "stubborn");
+    world.run(2);
+    world.setSpec({ replicas: 2, disruption: { deadlineSeconds: 20 } });
+    world.run(10);
+    world.say("the operator is replaced: the deadline goes on");
+    world.restartOperator();
+    expect(world.run(90, () => world.facts().pods.length === 2)).toBe(true);
+  },
   "three-revisions"(world) {
     begin(world);
     world.say("the image becomes chat:2");

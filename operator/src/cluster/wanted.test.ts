@@ -50,6 +50,7 @@ describe("the revision", () => {
       "edge.service": { edge: { service: { type: "NodePort" } } },
       rollout: { rollout: { retainSeconds: 1 } },
       moves: { moves: { maxPerSecond: 1 } },
+      disruption: { disruption: { deadlineSeconds: 60 } },
       paused: { paused: true },
     };
     const changed = spec(change[field]);

@@ -21,6 +21,7 @@ export const FIELD_REACH = {
   "edge.service": "live",
   rollout: "live",
   moves: "live",
+  disruption: "live",
   paused: "live",
 } as const satisfies Record<string, Rolls>;
 

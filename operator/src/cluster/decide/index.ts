@@ -13,6 +13,7 @@ import { liveConfigFor } from "./children/live-config.ts";
 import { replicaSetFor } from "./children/replica-set.ts";
 import { servicesFor } from "./children/services.ts";
 import { dependenciesOf } from "./dependencies.ts";
+import { planDraining } from "./draining.ts";
 import { planEdge } from "./edge-sets.ts";
 import { hasEdge, instructionsFor, isHandedOver } from "./edges.ts";
 import { connectionsLeft, movementOf } from "./moving.ts";
@@ -37,13 +38,13 @@ export function decide(facts: ClusterFacts): Plan {
   const edge = planEdge(facts);
   const movement = movementOf(facts, sets, taker, handedOver, dependencies, edge.leaving);
   const moves = grantsNow(facts, movement);
-  const drain = drainPlan(facts);
+  const drain = planDraining(facts, dependencies);
   const instructions = instructionsFor(facts, taker);
   const history = prunable(facts, sets);
   const kept = sets.filter((set) => !history.some((old) => old.name === set.name));
   const actions: Action[] = [
     ...baseActions(facts),
-    ...(scale.detach === undefined ? [] : [detachPatch(facts.cluster, scale.detach)]),
+    ...(scale.detach === undefined ? [] : [detachPatch(facts.cluster, scale.detach, facts.nowMs)]),
     ...setActions(facts, kept, trafficBy, scale),
     ...edge.actions,
     ...labelActions(facts, trafficBy, scale.detach),
@@ -69,7 +70,7 @@ export function decide(facts: ClusterFacts): Plan {
   const isHeld = movement.held === "DependencyFreeze" || movement.held === "MovesPaused";
   const events = [...rollout.events, ...scale.events, ...drain.events, ...freezeEvents(facts, isHeld && left > 0)];
   const status = statusFor({ facts, dependencies, rollout, taker, handedOver, scale, movement, moves, edge });
-  const requeueAfterMs = soonest(rollout.requeueAfterMs, isBusy ? GRANT_WINDOW_MS : undefined);
+  const requeueAfterMs = soonest(rollout.requeueAfterMs, drain.requeueAfterMs, isBusy ? GRANT_WINDOW_MS : undefined);
   return {
     actions,
     status,
@@ -216,19 +217,6 @@ function grantsNow(facts: ClusterFacts, movement: ReturnType<typeof movementOf>)
     tokens: facts.memory.tokens,
     recent: facts.memory.grants,
   });
-}
-
-function drainPlan(facts: ClusterFacts): { actions: Action[]; events: EventValue[]; isDraining: boolean } {
-  const draining = facts.pods.filter((pod) => pod.set === "draining" && !pod.deleting);
-  const done = draining.filter((pod) => {
-    const state = freshValue(pod.state);
-    return !pod.running || (state !== undefined && state.sealed && !pod.ready && isEmpty(pod) && state.preparing === 0);
-  });
-  return {
-    isDraining: draining.length > 0,
-    actions: done.map((pod) => ({ kind: "delete", resource: "pods", name: pod.name, uid: pod.uid })),
-    events: done.map((pod) => ({ reason: "PodRemoved", message: `pod ${pod.name} was empty and is deleted` })),
-  };
 }
 
 function prunable(facts: ClusterFacts, sets: readonly PlannedSet[]): PlannedSet[] {

@@ -9,13 +9,17 @@ import type { EventValue } from "../plan.ts";
 import type { ConditionReason } from "../reasons.ts";
 import { RENDERER_VERSION, serverTemplateFor } from "./children/server-template.ts";
 import type { Dependencies } from "./dependencies.ts";
+import { receiptsOf } from "./decision.ts";
 import { edgeBehind, edgeMissing, isHandedOver } from "./edges.ts";
 import { attachedPods, isSwitched, nameOf, nextAttempt, otherColor, type PlannedSet, takerOf } from "./sets.ts";
 
 /** Two observations at least this far apart without a rise mean: nobody arrives any more. */
 export const SETTLE_MS = 2_000;
-const DEFAULT_RETAIN_SECONDS = 300;
+export const DEFAULT_RETAIN_SECONDS = 300;
 const DEFAULT_PROGRESS_SECONDS = 600;
+/** So few may refuse for ever without a fault of the candidate: a phone that sleeps, a proxy that allows one connection only. */
+const STRAGGLER_PERCENT = 5;
+const FEW = 2;
 
 export type Waiting = {
   readonly reason: ConditionReason;
@@ -149,12 +153,16 @@ class Draft {
     const aborted = reason === "RolledBack" ? undefined : `${reason}:${why}`;
     // Everybody goes back to stable, also those of a set that was overtaken before.
     for (const set of this.sets) {
-      if (set.role === "superseded" && isSwitched(set)) this.#mark(set, { step: "back" });
+      if (set.role === "superseded" && isSwitched(set)) {
+        this.#mark(set, { step: "back", movedAtMs: this.#facts.nowMs });
+      }
     }
     const after = isSwitched(candidate)
       ? `its connections move back to stable`
       : `it had no traffic yet and is scaled to zero`;
-    if (isSwitched(candidate)) this.#mark(candidate, { role: "superseded", step: "back", aborted });
+    // In this step the time is that of its begin.
+    const movedAtMs = this.#facts.nowMs;
+    if (isSwitched(candidate)) this.#mark(candidate, { role: "superseded", step: "back", movedAtMs, aborted });
     else this.#mark(candidate, { role: "retired", step: "seal", aborted });
     this.events.push({ reason, message: `attempt ${candidate.attempt} at step ${candidate.step}: ${why}; ${after}` });
   }
@@ -263,6 +271,7 @@ class Draft {
         const silent = holding.find((pod) => connectionsOf(pod) === undefined);
         if (silent !== undefined) return unreachable(silent, sinceMs);
         const count = holding.reduce((sum, pod) => sum + (connectionsOf(pod) ?? 0), 0);
+        if (this.#areStragglers(candidate, count)) return undefined;
         return {
           reason: "MovingConnections",
           message: `${count} connections are left on ${holding.length} pods`,
@@ -278,6 +287,34 @@ class Draft {
       default:
         return assertNever(candidate.step);
     }
+  }
+
+  /**
+   * What is left are a few that were asked again and again and do not move, with room for them: the rollout does not wait for
+   * them, nor is it aborted for them. They stay on the old set until that goes.
+   */
+  #areStragglers(candidate: PlannedSet, left: number): boolean {
+    const { pods, memory, nowMs, spec } = this.#facts;
+    if (this.#heldReason(candidate) !== undefined || memory.progress?.of !== progressKey(candidate)) return false;
+    const deadlineMs = (spec.rollout?.progressDeadlineSeconds ?? DEFAULT_PROGRESS_SECONDS) * 1000;
+    if (nowMs - memory.progress.sinceMs < deadlineMs / 2) return false;
+    const total = pods.reduce((sum, pod) => sum + (connectionsOf(pod) ?? 0), 0);
+    const capacity = attachedPods(pods, candidate).reduce(
+      (sum, pod) => sum + (freshValue(pod.state)?.capacity ?? 0),
+      0,
+    );
+    return isFew(left, total) && capacity >= total;
+  }
+
+  /** An aborted set is done when nobody is left, or after the progress deadline when a few are left that do not move. */
+  #hasGivenBack(set: PlannedSet, mine: readonly ServerPodFacts[]): boolean {
+    if (mine.every(isEmpty)) return true;
+    const { pods, nowMs, spec } = this.#facts;
+    const deadlineMs = (spec.rollout?.progressDeadlineSeconds ?? DEFAULT_PROGRESS_SECONDS) * 1000;
+    if (this.#isFrozen || spec.moves?.paused === true || set.movedAtMs === undefined) return false;
+    if (nowMs - set.movedAtMs < deadlineMs || mine.some((pod) => connectionsOf(pod) === undefined)) return false;
+    const count = (of: readonly ServerPodFacts[]) => of.reduce((sum, pod) => sum + (connectionsOf(pod) ?? 0), 0);
+    return isFew(count(mine), count(pods));
   }
 
   #unsettled(candidate: PlannedSet): Omit<Waiting, "deadlineMs" | "then"> | undefined {
@@ -345,6 +382,8 @@ class Draft {
 
   #promote(candidate: PlannedSet): void {
     const { nowMs } = this.#facts;
+    const left = donorsOf(this.#facts.pods, candidate).reduce((sum, pod) => sum + (connectionsOf(pod) ?? 0), 0);
+    const { moved, resumed, cut } = receiptsOf(this.#facts, candidate.attempt);
     // Old stable first: a crash in between leaves a candidate alone, which this same step completes.
     for (const set of this.sets) {
       if (set.role === "stable") this.#mark(set, { role: "retired", step: "retain", movedAtMs: nowMs });
@@ -353,7 +392,10 @@ class Draft {
     this.#mark(candidate, { role: "stable", step: "serve", movedAtMs: nowMs });
     this.events.push({
       reason: "RolloutComplete",
-      message: `attempt ${candidate.attempt}: all connections are on ${nameOf(candidate)}`,
+      message:
+        left === 0
+          ? `attempt ${candidate.attempt}: all connections are on ${nameOf(candidate)}: ${moved} moved, ${resumed} resumed, ${cut} closed with a window`
+          : `attempt ${candidate.attempt}: ${nameOf(candidate)} has taken over: ${moved} moved, ${resumed} resumed, ${cut} closed with a window; ${left} do not move and stay on the old pods until these are retired`,
     });
   }
 
@@ -362,12 +404,13 @@ class Draft {
     for (const set of this.sets) {
       if (set.live === undefined) continue;
       const mine = pods.filter((pod) => pod.revision === set.revision && pod.set === "attached" && !pod.deleting);
-      if (set.role === "superseded" && set.step === "back" && mine.every(isEmpty)) {
+      if (set.role === "superseded" && set.step === "back" && this.#hasGivenBack(set, mine)) {
         this.#mark(set, { role: "retired", step: "seal", movedAtMs: nowMs });
       } else if (set.role === "retired" && set.step === "retain") {
         const untilMs = (set.movedAtMs ?? nowMs) + (spec.rollout?.retainSeconds ?? DEFAULT_RETAIN_SECONDS) * 1000;
         if (nowMs < untilMs) this.#requeue(untilMs - nowMs);
-        else if (mine.every(isEmpty)) this.#mark(set, { step: "seal" });
+        // Who is still there will not move by being waited for; who cannot be counted is left alone.
+        else if (mine.every((pod) => connectionsOf(pod) !== undefined)) this.#mark(set, { step: "seal" });
       } else if (set.role === "retired" && set.step === "seal" && mine.length === 0 && set.replicas === 0) {
         this.#mark(set, { step: "history" });
         this.events.push({ reason: "SetRetired", message: `${nameOf(set)} is at zero` });
@@ -378,6 +421,10 @@ class Draft {
   #requeue(afterMs: number): void {
     this.requeueAfterMs = Math.min(this.requeueAfterMs ?? Infinity, Math.max(100, afterMs));
   }
+}
+
+function isFew(left: number, total: number): boolean {
+  return left <= Math.max(FEW, (total * STRAGGLER_PERCENT) / 100);
 }
 
 /** What the time without progress is measured against. */

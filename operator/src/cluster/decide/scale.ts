@@ -3,6 +3,7 @@
 import { type ClusterFacts, connectionsOf, freshValue, type ServerPodFacts } from "../facts.ts";
 import type { EventValue } from "../plan.ts";
 import type { Dependencies } from "./dependencies.ts";
+import { DEFAULT_RETAIN_SECONDS } from "./rollout.ts";
 import { attachedPods, nameOf, type PlannedSet } from "./sets.ts";
 import { lowestReplicas } from "./victims.ts";
 
@@ -33,6 +34,15 @@ export function planScale(
     const attached = attachedPods(facts.pods, set);
     const mayGo = set.live === undefined ? wanted : lowestReplicas(set.live, attached);
     replicas.set(set.revision, Math.max(wanted, Math.min(set.replicas, mayGo)));
+    const straggling = detach === undefined ? stragglingPod(facts, set, attached, dependencies) : undefined;
+    if (straggling !== undefined && set.live !== undefined && replicas.get(set.revision) === set.live.replicas) {
+      detach = straggling;
+      replicas.set(set.revision, set.live.replicas - 1);
+      events.push({
+        reason: "ScalingDown",
+        message: `pod ${straggling.name} of the retired ${nameOf(set)} still holds ${connectionsOf(straggling) ?? 0} connections that do not move; its time is limited now`,
+      });
+    }
     if (set !== taker || set.live === undefined || !isAtRest) continue;
     if ((replicas.get(set.revision) ?? 0) <= wanted || set.live.countedPods !== attached.length) continue;
     if (replicas.get(set.revision) !== set.live.replicas) continue;
@@ -49,6 +59,24 @@ export function planScale(
     }
   }
   return { replicas, detach, held, events };
+}
+
+/** After a set's time as the way back is over, its last clients are asked for this long before their pod gets a deadline. */
+const STRAGGLER_MS = 30_000;
+
+/** A pod of a set that is done, which holds clients that do not move. */
+function stragglingPod(
+  facts: ClusterFacts,
+  set: PlannedSet,
+  attached: readonly ServerPodFacts[],
+  dependencies: Dependencies,
+): ServerPodFacts | undefined {
+  if (set.role !== "retired" || set.step !== "seal" || set.live?.step !== "seal") return undefined;
+  if (set.live.countedPods !== attached.length || dependencies.state !== "ok") return undefined;
+  if (facts.spec.moves?.paused === true) return undefined;
+  const retainMs = (facts.spec.rollout?.retainSeconds ?? DEFAULT_RETAIN_SECONDS) * 1000;
+  if (facts.nowMs < (set.movedAtMs ?? facts.nowMs) + retainMs + STRAGGLER_MS) return undefined;
+  return attached.filter((pod) => (connectionsOf(pod) ?? 0) > 0).toSorted((a, b) => (a.key < b.key ? -1 : 1))[0];
 }
 
 /** What the set is to come to; the law says how fast. */

@@ -1,6 +1,6 @@
 // The report: status and conditions from facts and decision. Pure; nothing ever reads it back to decide.
 import { LABELS, type RolloutStatus, type WebSocketClusterStatus } from "@wscluster/crds";
-import { type ClusterFacts, connectionsOf } from "../facts.ts";
+import { type ClusterFacts, connectionsOf, freshValue } from "../facts.ts";
 import { timestampOf } from "./children/replica-set.ts";
 import { conditionsFor } from "./conditions.ts";
 import { type Decision, receiptsFor, receiptsOf } from "./decision.ts";
@@ -26,7 +26,7 @@ export function statusFor(decision: Decision): WebSocketClusterStatus {
     replicas: facts.pods.filter((pod) => !pod.deleting).length,
     ...(taker === undefined ? {} : { ready: readyText(facts, taker), active: setText(taker) }),
     ...(candidate === undefined ? {} : { candidate: setText(candidate) }),
-    connections: isMoving || candidate !== undefined ? total : calm(total, previous?.connections),
+    connections: steady(facts, calm(total, previous?.connections), previous?.connections),
     ...(isMoving ? { moving: `${gone}/${gone + left}` } : {}),
     selector: `${LABELS.cluster}=${facts.cluster.name},${LABELS.component}=server`,
     sets: rollout.sets
@@ -39,6 +39,17 @@ export function statusFor(decision: Decision): WebSocketClusterStatus {
       : {}),
     ...(progress === undefined ? {} : { rollout: progress }),
   };
+}
+
+/**
+ * Pods are asked one after another: whoever moves in between is counted at both or at neither. A difference that moves under
+ * way explain is no news.
+ */
+function steady(facts: ClusterFacts, now: number, before: number | undefined): number {
+  if (before === undefined) return now;
+  const asked = facts.pods.reduce((sum, pod) => sum + (freshValue(pod.state)?.moving ?? 0), 0);
+  const granted = facts.memory.grants.flatMap((grant) => grant.targets).reduce((sum, target) => sum + target.count, 0);
+  return Math.abs(now - before) <= asked + granted ? before : now;
 }
 
 /** A number that comes and goes by itself is not worth a write: kept until it is off by a tenth. */

@@ -30,6 +30,7 @@ const pod = (name: string, more: Partial<ServerPodFacts> = {}): ServerPodFacts =
   running: true,
   trouble: undefined,
   createdAtMs: 0,
+  drainingSinceMs: undefined,
   state: stateWith({}),
   arrivals: undefined,
   ...more,

@@ -19,6 +19,11 @@ export type ServerProcess = {
   mode: PodMode;
   sealed: boolean;
   connections: number;
+  /** Of them: clients that do not know `migrate`, and clients that refuse every move. */
+  plain: number;
+  stubborn: number;
+  /** It was told to end. */
+  terminating: boolean;
   /** The same clients by the edge pod that they come through. */
   readonly via: Map<string, number>;
   unnamed: number;
@@ -40,6 +45,8 @@ export class Fleet {
   capacity = 1_000;
   /** Clients that lost their socket because a pod went away. */
   cut = 0;
+  /** Clients that were closed with a window and come back in the next second. */
+  readonly returning = { plain: 0, stubborn: 0 };
   /** Grants that named a pod which some edge did not know. */
   unknownTargets = 0;
   readonly granted: { atMs: number; count: number }[] = [];
@@ -54,6 +61,9 @@ export class Fleet {
       mode,
       sealed: false,
       connections: 0,
+      plain: 0,
+      stubborn: 0,
+      terminating: false,
       via: new Map(),
       unnamed: 0,
       named: 0,
@@ -91,12 +101,12 @@ export class Fleet {
       bootNonce: `boot-${uid}`,
       mode: server.mode,
       sealed: server.sealed,
-      terminating: false,
+      terminating: server.terminating,
       epoch: server.epoch,
       seq: server.seq,
       refusedWrites: 0,
       connections: server.connections,
-      sessions: { migrate: server.connections, resume: 0, plain: 0 },
+      sessions: { migrate: server.connections - server.plain, resume: 0, plain: server.plain },
       preparing: 0,
       capacity: this.capacity,
       arrivals: { named: server.named, unnamed: server.unnamed },
@@ -150,10 +160,52 @@ export class Fleet {
       const busy = server.onTheWay.reduce((sum, move) => sum + move.count, 0);
       const edge = [...this.edges.keys()].find((uid) => podKey(uid) === grant.select?.edge);
       const there = edge === undefined ? server.connections : (server.via.get(edge) ?? 0);
-      const amount = Math.min(count, server.connections - busy, there);
+      const amount = Math.min(count, server.connections - server.plain - server.stubborn - busy, there);
       if (amount > 0) server.onTheWay.push({ target: pod, count: amount, intent: grant.intent, edge });
+      // Those that can move come first; what is left of the grant cuts those that cannot.
+      const cut = edge === undefined ? Math.min(count - Math.max(0, amount), server.plain) : 0;
+      this.#close(server, "plain", cut, grant.intent);
+      const rest = Math.min(count - Math.max(0, amount) - cut, server.stubborn);
+      if (rest > 0) this.#count(grant.intent, "refused", rest);
     }
     return true;
+  }
+
+  /** SIGTERM: the pod serves on and moves its clients by itself, so many a second. */
+  terminate(uid: string): void {
+    const server = this.servers.get(uid);
+    if (server !== undefined) server.terminating = true;
+  }
+
+  drainItself(uid: string, perSecond: number, isOver: boolean): void {
+    const server = this.servers.get(uid);
+    if (server === undefined || !this.storeIsUp) return;
+    const intent = `evacuate/${server.key}`;
+    const peers = [...this.servers.values()].filter(
+      (peer) => peer.mode === "active" && !peer.sealed && !peer.terminating,
+    );
+    const busy = server.onTheWay.reduce((sum, move) => sum + move.count, 0);
+    const free = Math.max(0, server.connections - server.plain - server.stubborn - busy);
+    const target = peers.toSorted((a, b) => a.connections - b.connections)[0];
+    const count = Math.min(perSecond, free);
+    if (target !== undefined && count > 0) {
+      server.onTheWay.push({ target: target.key, count, intent, edge: undefined });
+    }
+    this.#close(server, "plain", server.plain, intent);
+    if (isOver) this.#close(server, "stubborn", server.stubborn, intent);
+  }
+
+  #close(server: ServerProcess, kind: "plain" | "stubborn", count: number, intent: string): void {
+    if (count <= 0) return;
+    for (let client = 0; client < count; client++) this.#leave(server, undefined);
+    server[kind] -= count;
+    this.returning[kind] += count;
+    this.#count(intent, "cut", count);
+  }
+
+  #count(intent: string, outcome: "moved" | "cut" | "refused", count: number): void {
+    const before = this.receipts.get(intent) ?? NO_RECEIPTS;
+    this.receipts.set(intent, { ...before, offered: before.offered + count, [outcome]: before[outcome] + count });
   }
 
   /** One second: those who were asked arrive. */
@@ -162,14 +214,13 @@ export class Fleet {
     for (const source of this.servers.values()) {
       for (const { target, count, intent, edge } of source.onTheWay.splice(0)) {
         const to = [...this.servers.values()].find((server) => server.key === target);
-        const before = this.receipts.get(intent) ?? NO_RECEIPTS;
         if (to === undefined) continue;
         for (let client = 0; client < count; client++) {
           this.#leave(source, edge);
           this.#enter(to);
         }
         to.named += count;
-        this.receipts.set(intent, { ...before, offered: before.offered + count, moved: before.moved + count });
+        this.#count(intent, "moved", count);
       }
     }
   }
@@ -197,17 +248,23 @@ export class Fleet {
     });
   }
 
+  /** Those who were closed with a window come back. */
+  comeBack(): void {
+    for (const kind of ["plain", "stubborn"] as const) this.returning[kind] = this.arrive(this.returning[kind], kind);
+  }
+
   /** Unnamed arrivals through the first edge. Returns how many found no pod. */
-  arrive(count: number): number {
+  arrive(count: number, kind?: "plain" | "stubborn"): number {
     const edge = [...this.edges.values()][0];
     if (edge === undefined) return count;
     const open = [...this.servers.values()].filter(
-      (server) => edge?.usable.includes(server.key) === true && server.mode === "active",
+      (server) => edge.usable.includes(server.key) && server.mode === "active" && !server.terminating,
     );
     if (open.length === 0) return count;
     for (let client = 0; client < count; client++) {
       const least = open.reduce((best, server) => (server.connections < best.connections ? server : best));
       this.#enter(least);
+      if (kind !== undefined) least[kind]++;
       least.unnamed++;
     }
     return 0;
@@ -233,6 +290,8 @@ export class Fleet {
   hangUp(): void {
     for (const server of this.servers.values()) {
       server.connections = 0;
+      server.plain = 0;
+      server.stubborn = 0;
       server.via.clear();
       server.onTheWay = [];
     }

@@ -13,6 +13,7 @@ export type PodView = {
   readonly node: string | undefined;
   readonly phase: string;
   readonly ready: boolean;
+  readonly deleting: boolean;
 };
 
 export function podViews(table: ObjectTable): PodView[] {
@@ -29,6 +30,7 @@ export function podViews(table: ObjectTable): PodView[] {
       node: typeof spec["nodeName"] === "string" ? spec["nodeName"] : undefined,
       phase: String(status["phase"] ?? "Pending"),
       ready: status["isReady"] === true,
+      deleting: object.metadata.deletionTimestamp !== undefined,
     };
   });
 }
@@ -40,7 +42,7 @@ export function runReplicaSets(table: ObjectTable, fleet: Fleet, random: () => n
     const wanted = Number(spec["replicas"] ?? 0);
     const template = record(spec["template"]);
     const labels = textRecord(record(template["metadata"])["labels"]);
-    const mine = podViews(table).filter((pod) => pod.owner === set.metadata.uid);
+    const mine = podViews(table).filter((pod) => pod.owner === set.metadata.uid && !pod.deleting);
     for (let count = mine.length; count < wanted; count++) {
       table.put({
         apiVersion: "v1",
@@ -71,7 +73,7 @@ export function runReplicaSets(table: ObjectTable, fleet: Fleet, random: () => n
       fleet.stop(victim.uid);
       table.remove("Pod", victim.name);
     }
-    const count = podViews(table).filter((pod) => pod.owner === set.metadata.uid).length;
+    const count = podViews(table).filter((pod) => pod.owner === set.metadata.uid && !pod.deleting).length;
     // A status write does not change the generation; it changes the version, as in a real cluster.
     const status = { replicas: count, observedGeneration: set.metadata.generation };
     if (JSON.stringify(set["status"]) !== JSON.stringify(status)) table.put({ ...set, status });
@@ -80,6 +82,31 @@ export function runReplicaSets(table: ObjectTable, fleet: Fleet, random: () => n
 
 function rankOf(pod: PodView): number {
   return (pod.node === undefined ? 0 : 100) + (pod.phase === "Pending" ? 0 : 20) + (pod.ready ? 1 : 0);
+}
+
+/** A pod that was told to end stays until its server is empty or its time is over, as the kubelet leaves it. */
+export const GRACE_MS = 30_000;
+
+export function deletePod(table: ObjectTable, fleet: Fleet, pod: Stored, nowMs: number): void {
+  if (pod.metadata.deletionTimestamp !== undefined) return;
+  if ((fleet.servers.get(pod.metadata.uid)?.connections ?? 0) === 0) {
+    fleet.stop(pod.metadata.uid);
+    table.remove("Pod", pod.metadata.name);
+    return;
+  }
+  fleet.terminate(pod.metadata.uid);
+  table.put({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: new Date(nowMs).toISOString() } });
+}
+
+export function runTerminations(table: ObjectTable, fleet: Fleet, nowMs: number): void {
+  for (const { object, name, uid, deleting } of podViews(table)) {
+    if (!deleting) continue;
+    const sinceMs = nowMs - Date.parse(object.metadata.deletionTimestamp ?? "");
+    fleet.drainItself(uid, 5, sinceMs >= GRACE_MS - 5_000);
+    if ((fleet.servers.get(uid)?.connections ?? 0) > 0 && sinceMs < GRACE_MS) continue;
+    fleet.stop(uid);
+    table.remove("Pod", name);
+  }
 }
 
 /** Scheduler and kubelet: a second to be bound, a second to start, a second to be ready. Images named `bad` never come. */

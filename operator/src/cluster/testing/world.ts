@@ -14,7 +14,7 @@ import { judgeStatus } from "../status-writer.ts";
 import { Fleet } from "./fleet.ts";
 import { ObjectTable, type Stored } from "./objects.ts";
 import { seededRandom, shuffled } from "./random.ts";
-import { podViews, record, runKubelet, runReplicaSets } from "./workloads.ts";
+import { deletePod, podViews, record, runKubelet, runReplicaSets, runTerminations } from "./workloads.ts";
 
 export const START_MS = Date.parse("2030-01-01T00:00:00.000Z");
 const NAME = "chat";
@@ -127,6 +127,8 @@ export class World {
   #tick(): void {
     this.nowMs += 1_000;
     this.fleet.completeMoves();
+    runTerminations(this.table, this.fleet, this.nowMs);
+    this.fleet.comeBack();
     runKubelet(this.table, this.fleet, this.nowMs);
     runReplicaSets(this.table, this.fleet, this.#random, this.nowMs);
     this.#syncEdges();
@@ -273,6 +275,7 @@ export class World {
     const pod = this.table.get("Pod", action.pod);
     if (pod === undefined) return false;
     const labels = { ...pod.metadata.labels };
+    const annotations = { ...pod.metadata.annotations };
     let owners = pod.metadata.ownerReferences;
     for (const operation of action.operations) {
       if (operation.op === "test") {
@@ -282,12 +285,13 @@ export class World {
         owners = parseOwners(operation.value);
         this.#detached.add(pod.metadata.uid);
       } else if (operation.op === "replace" || operation.op === "add") {
-        labels[operation.path.replace("/metadata/labels/", "").replace("~1", "/")] = String(operation.value);
+        const [, , map = "", key = ""] = operation.path.split("/");
+        (map === "labels" ? labels : annotations)[key.replace("~1", "/")] = String(operation.value);
       }
     }
     this.table.put({
       ...pod,
-      metadata: { ...pod.metadata, labels, ...(owners === undefined ? {} : { ownerReferences: owners }) },
+      metadata: { ...pod.metadata, labels, annotations, ...(owners === undefined ? {} : { ownerReferences: owners }) },
     });
     return true;
   }
@@ -301,8 +305,8 @@ export class World {
     }[action.resource];
     const live = this.table.get(kind, action.name);
     if (live?.metadata.uid !== action.uid) return false;
-    if (kind === "Pod") this.fleet.stop(action.uid);
-    this.table.remove(kind, action.name);
+    if (kind === "Pod") deletePod(this.table, this.fleet, live, this.nowMs);
+    else this.table.remove(kind, action.name);
     return true;
   }
 

@@ -1,0 +1,66 @@
+// Pods on their way out: detached, emptied by the move engine, deleted when they are empty or when their time is over. Pure.
+// Not here: who is detached (scale.ts, evacuation.ts).
+import { type ClusterFacts, connectionsOf, freshValue, type ServerPodFacts } from "../facts.ts";
+import type { Action, EventValue } from "../plan.ts";
+import type { Dependencies } from "./dependencies.ts";
+import { drainingSincePatch } from "./pod-patches.ts";
+import { isEmpty } from "./rollout.ts";
+
+export const DEFAULT_DRAIN_SECONDS = 900;
+
+export type DrainPlan = {
+  readonly actions: readonly Action[];
+  readonly events: readonly EventValue[];
+  readonly isDraining: boolean;
+  /** When the next pod's time is over. */
+  readonly requeueAfterMs: number | undefined;
+};
+
+/**
+ * A pod that is not empty at its deadline is deleted all the same: its own drain (SIGTERM) asks the rest once more, and closes
+ * with a window whoever cannot move. So no client can hold a pod for ever, and no pod can hold up a node for ever.
+ */
+export function planDraining(facts: ClusterFacts, dependencies: Dependencies): DrainPlan {
+  const draining = facts.pods.filter((pod) => pod.set === "draining" && !pod.deleting);
+  const actions: Action[] = [];
+  const events: EventValue[] = [];
+  let requeueAfterMs: number | undefined;
+  // The kill switch and an absent store stop our own deadlines: nothing was asked of the clients meanwhile.
+  const isHeld = facts.spec.moves?.paused === true || dependencies.state !== "ok";
+  for (const pod of draining) {
+    if (isGone(pod)) {
+      actions.push(removal(pod));
+      events.push({ reason: "PodRemoved", message: `pod ${pod.name} was empty and is deleted` });
+      continue;
+    }
+    if (pod.drainingSinceMs === undefined) {
+      actions.push(drainingSincePatch(pod, facts.nowMs));
+      continue;
+    }
+    const leftMs = drainDeadlineMs(facts, pod.drainingSinceMs) - facts.nowMs;
+    if (leftMs > 0) {
+      requeueAfterMs = Math.min(requeueAfterMs ?? Infinity, leftMs);
+    } else if (!isHeld) {
+      actions.push(removal(pod));
+      const count = connectionsOf(pod);
+      events.push({
+        reason: "DrainDeadlineExceeded",
+        message: `pod ${pod.name} is deleted with ${count ?? "an unknown number of"} connections left: they are asked once more and closed with a window`,
+      });
+    }
+  }
+  return { actions, events, isDraining: draining.length > 0, requeueAfterMs };
+}
+
+function drainDeadlineMs(facts: Pick<ClusterFacts, "spec">, sinceMs: number): number {
+  return sinceMs + (facts.spec.disruption?.deadlineSeconds ?? DEFAULT_DRAIN_SECONDS) * 1000;
+}
+
+function isGone(pod: ServerPodFacts): boolean {
+  const state = freshValue(pod.state);
+  return !pod.running || (state !== undefined && state.sealed && !pod.ready && isEmpty(pod) && state.preparing === 0);
+}
+
+function removal({ name, uid }: ServerPodFacts): Action {
+  return { kind: "delete", resource: "pods", name, uid };
+}
