@@ -37,6 +37,7 @@ describe("a first connection", () => {
       t: "hello",
       token: "jwt",
       device: "phone",
+      instance: expect.stringMatching(/^\w{16}$/),
       producer: { id: "p1", gen: 1 },
       caps: ["migrate", "resume"],
     });

@@ -7,6 +7,7 @@ export type HelloFacts = {
   readonly token: string | undefined;
   readonly user: string | undefined;
   readonly device: string | undefined;
+  readonly instance: string;
   readonly producer: Producer;
   readonly identity: { readonly session: string; readonly secret: string } | undefined;
   readonly ticket: string | undefined;
@@ -16,13 +17,14 @@ export type HelloFacts = {
 
 /** A new session, or a resume that takes it over at once. */
 export function helloFor(facts: HelloFacts): HelloFrame {
-  const { token, user, device, producer, identity, ticket, channels } = facts;
+  const { token, user, device, instance, producer, identity, ticket, channels } = facts;
   const sub = channels.filter(([, from]) => !identity || !from).map(([c, from]) => (from ? { c, from } : { c }));
   return {
     t: "hello",
     ...(token === undefined ? {} : { token }),
     ...(user === undefined ? {} : { user }),
     ...(device === undefined ? {} : { device }),
+    instance,
     producer,
     caps: ["migrate", "resume"],
     ...(identity ? { resume: { ...identity, pos: positionsOf(channels) } } : {}),

@@ -39,6 +39,7 @@ describe("a move", () => {
     expect(next.url.href).toBe(`ws://cluster.test/ws?pod=${POD.green}&ticket=T`);
     expect(next.open().last("hello")).toEqual({
       t: "hello",
+      instance: expect.stringMatching(/^\w{16}$/),
       producer: { id: "p1", gen: 1 },
       caps: ["migrate", "resume"],
       resume: { session: "s1", secret: "secret", pos: [[CHANNEL, "e1", 2]] },

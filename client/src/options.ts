@@ -51,6 +51,8 @@ export type Settings = {
   readonly token: ConnectOptions["token"];
   readonly user: string | undefined;
   readonly device: string | undefined;
+  /** This run of the client. */
+  readonly instance: string;
   readonly producer: Producer;
   readonly queue: QueueOptions;
   readonly giveUp: GiveUpPolicy;
@@ -63,14 +65,16 @@ export type Settings = {
 
 export function settingsFor(options: ConnectOptions): Settings {
   const random = options.random ?? Math.random;
+  const instance = randomId(random);
   return {
     url: options.url,
     token: options.token,
     user: options.user,
     device: options.device,
+    instance,
     producer: options.producer
       ? { id: options.producer.id, gen: options.producer.generation }
-      : { id: randomId(random), gen: 1 },
+      : { id: instance, gen: 1 },
     queue: { maxMessages: 1_000, policy: "reject", ...options.queue },
     giveUp: options.giveUp ?? {},
     connectTimeoutMs: options.connectTimeoutMs ?? WIRE_DEFAULTS.requestTimeoutMs,

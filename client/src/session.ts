@@ -186,9 +186,18 @@ export class Session {
   #factsFor(link: Link, ticket: string | undefined): HelloFacts {
     const channels = this.subscriptions.names().map((c) => [c, this.subscriptions.position(c)] as const);
     for (const [c, position] of channels) if (position) link.asked.set(c, position);
-    const { device } = this.#settings;
+    const { device, instance } = this.#settings;
     const { producer } = this.publisher;
-    return { token: this.#token, user: this.#user, device, producer, identity: this.#identity, ticket, channels };
+    return {
+      token: this.#token,
+      user: this.#user,
+      device,
+      instance,
+      producer,
+      identity: this.#identity,
+      ticket,
+      channels,
+    };
   }
 
   #onWelcome(link: Link, frame: WelcomeFrame): void {

@@ -29,6 +29,11 @@ export type HelloFrame = {
   /** Name asked for by an anonymous user. */
   readonly user?: string;
   readonly device?: string;
+  /**
+   * This run of the client: a reload or a copy of the page is another one. A session that is in use elsewhere is handed over at once to
+   * the same instance only; another one gets a session of its own.
+   */
+  readonly instance?: string;
   readonly producer: Producer;
   readonly caps: readonly Capability[];
   readonly resume?: {

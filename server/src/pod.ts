@@ -16,6 +16,7 @@ import { ReceiptView } from "./drain/receipt-view.ts";
 import { cutAfterMs, drainTargets, drainWindowMs } from "./drain/self-drain.ts";
 import { Hub } from "./hub/hub.ts";
 import { Connection } from "./session/connection.ts";
+import { Control } from "./session/control.ts";
 import { PlainConnection } from "./session/plain-connection.ts";
 import type { LiveSettings, SessionContext } from "./session/context.ts";
 import { Registry } from "./session/registry.ts";
@@ -131,6 +132,7 @@ export class Pod {
       hub: this.hub,
       identify: createIdentify(options),
       registry: this.registry,
+      control: new Control(this.podKey, broker, this.registry),
       moves: this.mover,
       settings: options.settings,
       checkTicket,
@@ -181,10 +183,7 @@ export class Pod {
     await broker.start({
       publication: (publication) => this.hub.onPublication(publication),
       ephemeral: (stream, user, data) => this.hub.onEphemeral(stream, user, data),
-      control: (message) => {
-        const connection = this.registry.sessions.get(message.session);
-        if (connection?.row && connection.row.g < message.g) connection.leave(message.kind);
-      },
+      control: (message) => this.#context.control.onMessage(message),
       resync: () => {
         this.#needsResync = true;
         void this.#poll();

@@ -14,6 +14,11 @@ export const CLIENT_FRAME_ROWS: FrameRows<ClientFrame> = {
       token: ["text", "Signed token; absent for anonymous users.", "optional"],
       user: ["text", "Name that an anonymous user asks for.", "optional"],
       device: ["text", "Names the device among the user's.", "optional"],
+      instance: [
+        "text",
+        "This run of the client, at most 64 characters. A session in use elsewhere is resumed by the same instance only; a copied page gets a new session.",
+        "optional",
+      ],
       producer: [
         "{id, gen}",
         "Who publishes. `id`: 1 to 128 characters, the same for the life of the client. `gen`: starts at 1, rises when numbering starts again.",

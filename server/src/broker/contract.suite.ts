@@ -253,6 +253,15 @@ export function describeBroker(name: string, open: () => Promise<BrokerStage>): 
         expect(await a.changeChannels("s1", 1, ["late"], [])).toBe(false);
       });
 
+      it("keep the instance of the client that took them over last", async () => {
+        await a.createSession({ ...row("s1"), instance: "one" });
+        expect((await b.loadSession("s1"))?.row.instance).toBe("one");
+        await b.takeOver("s1", 1, "pod-b", undefined, "two");
+        expect((await a.loadSession("s1"))?.row).toEqual({ ...row("s1"), g: 2, owner: "pod-b", instance: "two" });
+        await b.takeOver("s1", 2, "pod-b");
+        expect((await a.loadSession("s1"))?.row.instance).toBe("two");
+      });
+
       it("move in two phases, counted once however often commit is asked", async () => {
         await a.createSession(row("s1"));
         expect(await b.prepare("s1", 1, "pod-b", 5_000)).toBe(true);
@@ -302,6 +311,13 @@ export function describeBroker(name: string, open: () => Promise<BrokerStage>): 
       await b.countReceipts([{ ...receipt, source: "pod-b", outcome: "offered", count: 1 }]);
       await publish(a, 1);
       expect(await a.receipts()).toMatchObject({ "rollout/r/1": { offered: 6 } });
+    });
+
+    it("carries a word from pod to pod", async () => {
+      a.tell("pod-b", { kind: "ask", session: "s1", g: 3, pod: "pod-a" });
+      await expect.poll(() => heardB.controls).toMatchObject([{ kind: "ask", session: "s1", g: 3, pod: "pod-a" }]);
+      b.tell("pod-a", { kind: "answer", session: "s1", g: 3, pod: "pod-b", live: true });
+      await expect.poll(() => heardA.controls).toMatchObject([{ kind: "answer", pod: "pod-b", live: true }]);
     });
 
     it("knows the pods", async () => {

@@ -262,14 +262,20 @@ export class MemoryBroker implements Broker {
     return true;
   }
 
-  async takeOver(id: string, g: number, owner: string, receipt?: ReceiptOf): Promise<number | undefined> {
+  async takeOver(
+    id: string,
+    g: number,
+    owner: string,
+    receipt?: ReceiptOf,
+    instance?: string,
+  ): Promise<number | undefined> {
     const session = this.#sessionAt(id, g);
     if (!session) return undefined;
     const former = session.row.owner;
-    session.row = { ...session.row, g: g + 1, owner };
+    session.row = { ...session.row, g: g + 1, owner, ...(instance === undefined ? {} : { instance }) };
     delete session.pending;
     if (receipt) this.#count(receiptField(receipt, "resumed"), 1);
-    this.#tell(former, { kind: "taken", session: id, g: g + 1, pod: owner });
+    this.tell(former, { kind: "taken", session: id, g: g + 1, pod: owner });
     return g + 1;
   }
 
@@ -301,7 +307,7 @@ export class MemoryBroker implements Broker {
     session.lastMove = move;
     delete session.pending;
     this.#count(receiptField(receipt, "moved"), 1);
-    this.#tell(receipt.source, { kind: "moved", session: id, g: g + 1, pod: target });
+    this.tell(receipt.source, { kind: "moved", session: id, g: g + 1, pod: target });
     return { g: g + 1, channels: session.row.channels };
   }
 
@@ -347,7 +353,7 @@ export class MemoryBroker implements Broker {
     this.store.receiptCounts.set(field, (this.store.receiptCounts.get(field) ?? 0) + count);
   }
 
-  #tell(pod: string, message: ControlMessage): void {
+  tell(pod: string, message: ControlMessage): void {
     for (const member of this.store.members) {
       if (member.#key === pod) setImmediate(() => member.listener?.control(message));
     }

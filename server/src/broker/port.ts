@@ -55,6 +55,8 @@ export type SessionRow = {
   readonly tenant: string;
   readonly user: string;
   readonly device: string;
+  /** Run of the client that holds it; absent = it did not say. */
+  readonly instance?: string;
   /** Generation. */
   readonly g: number;
   /** KEY of the pod that holds it. */
@@ -98,13 +100,19 @@ export interface HeldStreams {
 
 /** What pods tell each other about one session. */
 export type ControlMessage = {
-  readonly kind: "moved" | "taken";
   readonly session: string;
   /** The generation that holds now. */
   readonly g: number;
-  /** Pod that holds it now. */
-  readonly pod: string;
-};
+} & (
+  | {
+      readonly kind: "moved" | "taken";
+      /** Pod that holds it now. */
+      readonly pod: string;
+    }
+  /** Is it in use on a socket of yours? `pod` asks. */
+  | { readonly kind: "ask"; readonly pod: string }
+  | { readonly kind: "answer"; readonly pod: string; readonly live: boolean }
+);
 
 export interface BrokerListener {
   publication(publication: Publication): void;
@@ -140,7 +148,9 @@ export interface Broker {
   /** False when the generation is not `g` any more: nothing was changed. */
   changeChannels(id: string, g: number, add: readonly string[], remove: readonly string[]): Promise<boolean>;
   /** Takes the session over at once: the new generation, or `undefined` when `g` is outdated. Tells the former owner; counts `resumed`. */
-  takeOver(id: string, g: number, owner: string, receipt?: ReceiptOf): Promise<number | undefined>;
+  takeOver(id: string, g: number, owner: string, receipt?: ReceiptOf, instance?: string): Promise<number | undefined>;
+  /** Tells one pod something. At most once, and nobody says whether it arrived. */
+  tell(pod: string, message: ControlMessage): void;
   /** First phase of a move: false when `g` is outdated. */
   prepare(id: string, g: number, target: string, ttlMs: number): Promise<boolean>;
   /**

@@ -293,16 +293,27 @@ export class RedisBroker implements Broker {
     return Number(await this.#script(scripts.CHANGE_CHANNELS, [this.#keys.session(id)], args)) === 1;
   }
 
-  async takeOver(id: string, g: number, owner: string, receipt?: ReceiptOf): Promise<number | undefined> {
+  async takeOver(
+    id: string,
+    g: number,
+    owner: string,
+    receipt?: ReceiptOf,
+    instance?: string,
+  ): Promise<number | undefined> {
     const field = receipt ? receiptField(receipt, "resumed") : "";
     // Not repeatable: run twice it would fence its own caller; the caller reads the row again instead.
     const reply = await this.#script(
       scripts.TAKE_OVER,
       this.#sessionKeys(id),
-      [String(g), id, this.#keys.pod(""), owner, field],
+      [String(g), id, this.#keys.pod(""), owner, field, instance ?? ""],
       false,
     );
     return generationOf(reply);
+  }
+
+  tell(pod: string, message: ControlMessage): void {
+    const text = JSON.stringify({ v: 1, ...message });
+    this.#plain("publish", [this.#keys.pod(pod)], [text], false).catch(() => {});
   }
 
   async prepare(id: string, g: number, target: string, ttlMs: number): Promise<boolean> {
@@ -429,7 +440,18 @@ function sessionRowOf(id: string, fields: ReadonlyMap<string, string>): SessionR
     return undefined;
   }
   const channels = [...fields.keys()].filter((name) => name.startsWith("c:")).map((name) => name.slice(2));
-  return { id, tenant, user, device: fields.get("device") ?? "", g: Number(g), owner, digest, channels };
+  const instance = fields.get("instance");
+  return {
+    id,
+    tenant,
+    user,
+    device: fields.get("device") ?? "",
+    ...(instance === undefined ? {} : { instance }),
+    g: Number(g),
+    owner,
+    digest,
+    channels,
+  };
 }
 
 function podEntryOf(json: string, nowMs: number): PodEntry | undefined {

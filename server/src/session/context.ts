@@ -7,6 +7,7 @@ import type { Broker } from "../broker/port.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Limits, LimitSettings } from "../limits/limits.ts";
 import type { Connection } from "./connection.ts";
+import type { Control } from "./control.ts";
 import type { Registry } from "./registry.ts";
 
 export type LiveSettings = {
@@ -35,6 +36,7 @@ export type SessionContext = {
   readonly hub: Hub;
   readonly identify: Identify;
   readonly registry: Registry;
+  readonly control: Control;
   readonly moves: MoveWatcher;
   readonly settings: () => LiveSettings;
   readonly checkTicket: (text: string) => Ticket | undefined;

@@ -101,7 +101,7 @@ function frameOf(value: Json): ClientFrame | string {
 }
 
 function helloOf(value: Json): HelloFrame | string {
-  const { producer, caps, sub, resume, token, user, device, ticket, prepare } = value;
+  const { producer, caps, sub, resume, token, user, device, instance, ticket, prepare } = value;
   if (!isRecord(producer) || !isName(producer["id"]) || !isCount(producer["gen"]))
     return "hello needs producer {id, gen}";
   if (producer["id"].length === 0 || producer["id"].length > 128) return "producer.id must have 1 to 128 characters";
@@ -120,6 +120,7 @@ function helloOf(value: Json): HelloFrame | string {
     ...(isName(token) ? { token } : {}),
     ...(isName(user) ? { user } : {}),
     ...(isName(device) ? { device } : {}),
+    ...(isName(instance) && instance.length <= 64 ? { instance } : {}),
     ...(parsedResume ? { resume: parsedResume } : {}),
     ...(isName(ticket) ? { ticket } : {}),
     ...(prepare === true ? { prepare } : {}),

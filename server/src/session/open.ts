@@ -44,10 +44,24 @@ async function takeOver(context: SessionContext, hello: HelloFrame, resume: Resu
     const loaded = await loadOwn(context, resume);
     if (!loaded || !isResumable(loaded, context.podKey, context.settings().sessionTtlMs)) return undefined;
     const { row } = loaded;
-    const g = await context.broker.takeOver(row.id, row.g, context.podKey, receiptOf(context, hello.ticket, row));
-    if (g !== undefined) return { ...row, g, owner: context.podKey };
+    const { instance } = hello;
+    if (await isElsewhere(context, loaded, instance)) return undefined;
+    const receipt = receiptOf(context, hello.ticket, row);
+    const g = await context.broker.takeOver(row.id, row.g, context.podKey, receipt, instance);
+    if (g !== undefined) return { ...row, g, owner: context.podKey, ...(instance === undefined ? {} : { instance }) };
   }
   return undefined;
+}
+
+/** A copied page has the session's secret too: while the original is in use, the copy gets a session of its own, not a fight. */
+async function isElsewhere(
+  context: SessionContext,
+  { row, ownerSilentMs }: LoadedSession,
+  instance: string | undefined,
+): Promise<boolean> {
+  if (instance === undefined || row.instance === undefined || row.instance === instance) return false;
+  const isOwnerAlive = row.owner === context.podKey || (ownerSilentMs ?? Infinity) <= LEASE_MS;
+  return isOwnerAlive && (await context.control.isLive(row));
 }
 
 function receiptOf(context: SessionContext, text: string | undefined, row: SessionRow): ReceiptOf | undefined {
@@ -78,6 +92,7 @@ async function openNew(connection: Connection, hello: HelloFrame): Promise<void>
     id: newSessionId(),
     ...result.identity,
     device: hello.device?.slice(0, 128) ?? "",
+    ...(hello.instance === undefined ? {} : { instance: hello.instance }),
     g: 1,
     owner: context.podKey,
     digest: secretDigest(secret),

@@ -12,6 +12,7 @@ import { Mover } from "../drain/mover.ts";
 import { ReceiptLedger } from "../drain/receipt-ledger.ts";
 import { Hub } from "../hub/hub.ts";
 import { Connection } from "../session/connection.ts";
+import { Control } from "../session/control.ts";
 import type { SessionContext } from "../session/context.ts";
 import { Registry } from "../session/registry.ts";
 import { Carrier, ClientSocket, DEFAULT_MARKS } from "../transport/client-socket.ts";
@@ -124,6 +125,7 @@ export class SimulatedPod {
       hub: this.hub,
       identify: createIdentify({ anonymous: true }),
       registry: this.registry,
+      control: new Control(key, this.#broker, this.registry),
       moves: this.mover,
       settings: () => ({ generation: 1, maxPerPod: 10_000, sessionTtlMs, heartbeatMs, history }),
       checkTicket: (text) => verifyTicket(TICKET_KEYS, text),
@@ -138,10 +140,7 @@ export class SimulatedPod {
     await this.#broker.start({
       publication: (publication) => this.hub.onPublication(publication),
       ephemeral: (stream, user, data) => this.hub.onEphemeral(stream, user, data),
-      control: (message) => {
-        const connection = this.registry.sessions.get(message.session);
-        if (connection?.row && connection.row.g < message.g) connection.leave(message.kind);
-      },
+      control: (message) => this.#context.control.onMessage(message),
       resync: () => {
         this.#needsResync = true;
         void this.#poll();

@@ -152,11 +152,12 @@ local function handOver(kind, owner, tell, receipt)
 end
 `;
 
-/** KEYS session receipts seq recent; ARGV g session controlPrefix owner receipt. The new generation, or "". */
+/** KEYS session receipts seq recent; ARGV g session controlPrefix owner receipt instance. The new generation, or "". */
 export const TAKE_OVER: Script = {
   name: "take-over",
   lua: `${CHANGE}${HAND_OVER}
 if redis.call('HGET', KEYS[1], 'g') ~= ARGV[1] then return '' end
+if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'instance', ARGV[6]) end
 return handOver('taken', ARGV[4], redis.call('HGET', KEYS[1], 'owner'), ARGV[5])
 `,
 };
