@@ -62,19 +62,22 @@ describe("EventRecorder", () => {
     await clock.advance(0);
     expect(sink.sent).toHaveLength(1);
     expect(sink.sent[0]?.body).toMatchObject({
-      apiVersion: "events.k8s.io/v1",
+      apiVersion: "v1",
       kind: "Event",
       metadata: { namespace: "default" },
       eventTime: "2026-01-01T00:00:00.000000Z",
-      reportingController: "wscluster.io/operator",
+      firstTimestamp: "2026-01-01T00:00:00Z",
+      lastTimestamp: "2026-01-01T00:00:00Z",
+      count: 1,
+      source: { component: "wscluster.io/operator" },
+      reportingComponent: "wscluster.io/operator",
       reportingInstance: "operator-1",
-      regarding: { apiVersion: "v1", kind: "Pod", namespace: "default", name: "a", uid: "uid-a" },
+      involvedObject: { apiVersion: "v1", kind: "Pod", namespace: "default", name: "a", uid: "uid-a" },
       type: "Normal",
       reason: "RolloutStarted",
       action: "StartRollout",
-      note: "revision 2 takes over",
+      message: "revision 2 takes over",
     });
-    expect(sink.sent[0]?.body["series"]).toBeUndefined();
     expect(sink.sent[0]?.name).toMatch(/^a\.[0-9a-f]{16}$/);
   });
 
@@ -85,8 +88,8 @@ describe("EventRecorder", () => {
       await clock.advance(1000);
     }
     expect(
-      sink.sent.map(({ verb, body }) => `${verb} ${(body["series"] as { count: number } | undefined)?.count ?? 1}`),
-    ).toEqual(["create 1", "patch 2", "patch 62"]);
+      sink.sent.map(({ verb, body }) => `${verb} ${String(body["count"])} ${String(body["lastTimestamp"])}`),
+    ).toEqual(["create 1 2026-01-01T00:00:00Z", "patch 2 2026-01-01T00:00:01Z", "patch 62 2026-01-01T00:01:01Z"]);
     expect(new Set(sink.sent.map(({ name }) => name)).size).toBe(1);
   });
 
@@ -108,7 +111,7 @@ describe("EventRecorder", () => {
     sink.fault = (verb) => (verb === "patch" ? new KubeError("NotFound", "gone") : undefined);
     recorder.record(event);
     await clock.advance(0);
-    expect(sink.sent[1]).toMatchObject({ verb: "create", body: { series: { count: 2 } } });
+    expect(sink.sent[1]).toMatchObject({ verb: "create", body: { count: 2 } });
   });
 
   it("cuts a flood of one object and lets others through", async () => {
@@ -128,7 +131,7 @@ describe("EventRecorder", () => {
     recorder.record({ ...event, note: "next" });
     await clock.advance(10_000);
     expect(dropped).toEqual(["refused"]);
-    expect(sink.sent.map(({ body }) => body["note"])).toEqual(["next"]);
+    expect(sink.sent.map(({ body }) => body["message"])).toEqual(["next"]);
   });
 
   it("never throws into the caller, whatever it is given", async () => {
@@ -149,7 +152,7 @@ describe("EventRecorder", () => {
     begin();
     recorder.record({ ...event, note: "x".repeat(2000), regarding: regardingOf(podJson("n".repeat(253), 1)) });
     await clock.advance(0);
-    expect(String(sink.sent[0]?.body["note"])).toHaveLength(1024);
+    expect(String(sink.sent[0]?.body["message"])).toHaveLength(1024);
     expect(sink.sent[0]?.name.length).toBeLessThanOrEqual(253);
   });
 

@@ -1,5 +1,8 @@
-// Writes events.k8s.io/v1 events for people. Repeats become a series on one object, floods are cut, and nothing that
-// goes wrong here ever reaches the caller: events are not state.
+// Writes events for people. Repeats are counted on one object, floods are cut, and nothing that goes wrong here ever reaches
+// the caller: events are not state.
+//
+// Written through core/v1, not events.k8s.io/v1: `kubectl describe` sorts by lastTimestamp, which only the older door may set,
+// so that the newer one tells a rollout's story in random order. Both are doors to the same objects.
 import { createHash } from "node:crypto";
 import { sleep, type Clock } from "../runtime/clock.ts";
 import { fullBucket, takeTokens, type TokenBucket, type TokenBucketSpec } from "../runtime/token-bucket.ts";
@@ -150,12 +153,12 @@ export class EventRecorder {
     const { client, clock } = this.#options;
     const { count, lastMs } = series;
     const ref = { namespace: series.namespace, name: series.name };
-    const seriesPart = { series: { count, lastObservedTime: formatMicroTime(lastMs) } };
+    const repeat = { count, lastTimestamp: formatSeconds(lastMs) };
     try {
       if (series.writtenCount > 0) {
         try {
           const options = { type: "merge", signal: this.#stop.signal } as const;
-          await client.patch(resources.events, ref, seriesPart, options);
+          await client.patch(resources.events, ref, repeat, options);
         } catch (error) {
           // The server forgets events after an hour: begin again.
           if (!isNotFound(error)) throw error;
@@ -175,21 +178,22 @@ export class EventRecorder {
   #manifestFor(series: Series, count: number): Manifest {
     const { apiVersion, kind, metadata } = series.event.regarding;
     const { type, reason, action, note } = series.event;
-    const at = formatMicroTime(series.lastMs);
     return {
-      apiVersion: "events.k8s.io/v1",
+      apiVersion: "v1",
       kind: "Event",
       metadata: { namespace: series.namespace, name: series.name },
-      eventTime: at,
-      reportingController: this.#options.controller,
+      eventTime: formatMicroTime(series.lastMs),
+      firstTimestamp: formatSeconds(series.lastMs),
+      lastTimestamp: formatSeconds(series.lastMs),
+      count,
+      source: { component: this.#options.controller },
+      reportingComponent: this.#options.controller,
       reportingInstance: this.#options.instance.slice(0, 128),
-      regarding: { apiVersion, kind, ...metadata },
+      involvedObject: { apiVersion, kind, ...metadata },
       type,
       reason,
       action,
-      note: note.length > LONGEST_NOTE ? `${note.slice(0, LONGEST_NOTE - 3)}...` : note,
-      // A series has at least two.
-      ...(count > 1 ? { series: { count, lastObservedTime: at } } : {}),
+      message: note.length > LONGEST_NOTE ? `${note.slice(0, LONGEST_NOTE - 3)}...` : note,
     };
   }
 
@@ -226,6 +230,11 @@ export function regardingOf(object: KubeObject): EventValue["regarding"] {
   const { namespace, name, uid } = object.metadata;
   const metadata = namespace === undefined ? { name, uid } : { namespace, name, uid };
   return { apiVersion: object.apiVersion, kind: object.kind, metadata };
+}
+
+/** RFC 3339 to the second, as the timestamps of core/v1 events are. */
+function formatSeconds(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }
 
 // The note belongs to the key: "blue has 3 pods" and "blue has 2 pods" are two things to tell.

@@ -1,7 +1,7 @@
 // Shapes of Kubernetes objects as they are on the wire (JSON), typed from client-node's generated classes.
 // Types only: nothing of client-node is loaded by importing this file.
 import type {
-  EventsV1Event,
+  CoreV1Event,
   V1ConfigMap,
   V1Deployment,
   V1EndpointSlice,
@@ -47,7 +47,7 @@ export type PodDisruptionBudget = Live<V1PodDisruptionBudget>;
 export type Role = Live<V1Role>;
 export type RoleBinding = Live<V1RoleBinding>;
 export type Lease = Live<V1Lease>;
-export type KubeEvent = Live<EventsV1Event>;
+export type KubeEvent = Live<CoreV1Event>;
 export type Node = Live<V1Node>;
 /** Custom resources: parse `spec` and `status` with the zod source of their package. */
 export type CustomObject = KubeObject & { spec?: unknown; status?: unknown };

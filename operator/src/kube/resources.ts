@@ -40,7 +40,7 @@ export const resources = {
   roles: named<objects.Role>("rbac.authorization.k8s.io", "v1", "Role", "roles"),
   roleBindings: named<objects.RoleBinding>("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings"),
   leases: named<objects.Lease>("coordination.k8s.io", "v1", "Lease", "leases"),
-  events: named<objects.KubeEvent>("events.k8s.io", "v1", "Event", "events"),
+  events: named<objects.KubeEvent>("", "v1", "Event", "events"),
   webSocketClusters: named<objects.CustomObject>("wscluster.io", "v1alpha1", "WebSocketCluster", "websocketclusters"),
 } as const;
 
