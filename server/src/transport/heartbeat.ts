@@ -36,8 +36,9 @@ export class HeartbeatWheel {
     this.#next = (this.#next + 1) % SLICES;
     this.#sliceOf.set(socket, slice);
     this.#slices[slice]?.add(socket);
-    socket.seenBytesRead = socket.bytesRead;
-    socket.seenBytesWritten = socket.bytesSent;
+    // Its first visit may be a moment away: a ping before `hello` would be answered before it, and that answer be taken for a bad one.
+    socket.seenBytesRead = -1;
+    socket.seenBytesWritten = -1;
   }
 
   remove(socket: ClientSocket): void {
