@@ -6,7 +6,7 @@ import { MemoryBroker } from "./broker/memory.ts";
 import type { Broker } from "./broker/port.ts";
 import { DEFAULT_SETTINGS } from "./config.ts";
 import { Pod } from "./pod.ts";
-import type { PodOptions } from "./pod.ts";
+import type { PodOptions } from "./pod-options.ts";
 import type { LiveSettings } from "./session/context.ts";
 
 export type CreateServerOptions = Partial<Omit<PodOptions, "broker" | "log" | "settings">> & {

@@ -1,7 +1,7 @@
 // Public surface of @wscluster/server. The image is main.ts.
 
 export { Pod as Server } from "./pod.ts";
-export type { PodOptions as ServerOptions } from "./pod.ts";
+export type { PodOptions as ServerOptions } from "./pod-options.ts";
 export { createServer } from "./create-server.ts";
 export type { CreateServerOptions } from "./create-server.ts";
 export { MemoryBroker, MemoryStore } from "./broker/memory.ts";

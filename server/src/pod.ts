@@ -1,61 +1,39 @@
 // One pod: builds the parts, runs their timers, ends in order. Not here: configuration (config.ts), signals (main.ts).
 
 import { randomBytes, randomUUID } from "node:crypto";
+import { totalmem } from "node:os";
 import { FORMAT_VERSIONS, SERVER_METRICS, WIRE_DEFAULTS, getReconnectionWindow, podKey } from "@wscluster/protocol";
 import type { IntentId, ModeRequest, PodMode, PodState } from "@wscluster/protocol";
 import { createAdminServer, createMetrics, signTicket, verifyTicket } from "@wscluster/platform";
-import type { AdminServer, Logger } from "@wscluster/platform";
+import type { AdminServer } from "@wscluster/platform";
 import { createIdentify } from "./auth/identity.ts";
-import type { Broker, PodEntry } from "./broker/port.ts";
+import type { PodEntry } from "./broker/port.ts";
 import { contractRoutes } from "./contract/routes.ts";
-import type { HealthCheck } from "./contract/routes.ts";
 import { WriteGate } from "./contract/write-gate.ts";
 import { Mover } from "./drain/mover.ts";
 import { ReceiptLedger } from "./drain/receipt-ledger.ts";
 import { ReceiptView } from "./drain/receipt-view.ts";
 import { cutAfterMs, drainTargets, drainWindowMs } from "./drain/self-drain.ts";
 import { Hub } from "./hub/hub.ts";
+import type { PodOptions } from "./pod-options.ts";
 import { Connection } from "./session/connection.ts";
 import { Control } from "./session/control.ts";
 import { PlainConnection } from "./session/plain-connection.ts";
-import type { LiveSettings, SessionContext } from "./session/context.ts";
+import type { SessionContext } from "./session/context.ts";
 import { Registry } from "./session/registry.ts";
+import { Limits, NO_LIMITS } from "./limits/limits.ts";
+import { Gauges } from "./telemetry/gauges.ts";
+import { BROKER_SILENCE_MS, healthChecksOf, memoryLimitOf } from "./telemetry/health.ts";
+import type { HealthCheck } from "./telemetry/health.ts";
 import { LoadSampler, pressureOf } from "./telemetry/load.ts";
 import { DEFAULT_MARKS } from "./transport/client-socket.ts";
-import type { QueueMarks } from "./transport/client-socket.ts";
 import { Front } from "./transport/front.ts";
 import { HeartbeatWheel } from "./transport/heartbeat.ts";
 import { OutputTick } from "./transport/tick.ts";
 
-export type PodOptions = {
-  readonly broker: Broker;
-  readonly log: Logger;
-  readonly settings: () => LiveSettings;
-  readonly port: number;
-  readonly adminPort: number;
-  readonly host?: string;
-  readonly path: string;
-  readonly podUid?: string;
-  readonly mode: PodMode;
-  readonly adminKeys: readonly string[];
-  /** The first signs; empty = a random one, good for one pod alone. */
-  readonly ticketKeys: readonly string[];
-  readonly anonymous: boolean;
-  readonly jwtSecret?: string;
-  readonly allowedOrigins: readonly string[];
-  readonly terminationMs: number;
-  readonly marks?: QueueMarks;
-  readonly helloDeadlineMs?: number;
-  readonly version?: string;
-  /** Milliseconds between looks at the store. */
-  readonly pollMs?: number;
-};
-
 const STEP_MS = 20;
 const POLL_MS = 1_000;
 const BEAT_MS = 2_000;
-/** The store counts as away after this much silence. */
-const BROKER_SILENCE_MS = 3_000;
 const CLOSE_WITHIN_MS = 2_000;
 
 export class Pod {
@@ -75,6 +53,9 @@ export class Pod {
   readonly #ledger: ReceiptLedger;
   readonly #receipts: ReceiptView;
   readonly #load: LoadSampler;
+  readonly #gauges = new Gauges(this.metrics, this.registry);
+  readonly #limits: Limits;
+  readonly #memoryLimitBytes = memoryLimitOf(process.constrainedMemory(), totalmem());
   readonly #front: Front;
   readonly #admin: AdminServer;
   readonly #context: SessionContext;
@@ -101,6 +82,11 @@ export class Pod {
     this.#mode = options.mode;
     this.#ticketKeys = options.ticketKeys.length > 0 ? options.ticketKeys : [randomBytes(32).toString("hex")];
     this.#load = new LoadSampler(Date.now());
+    this.#limits = new Limits(
+      () => options.settings().limits ?? NO_LIMITS,
+      Date.now,
+      (limit) => this.metrics.add("wscluster_limited_total", 1, { limit }),
+    );
     this.#ledger = new ReceiptLedger(broker, this.podKey);
     this.#receipts = new ReceiptView(broker, this.#ledger);
     this.hub = new Hub(broker, {
@@ -109,6 +95,7 @@ export class Pod {
       onDelivered: (count) => {
         this.#load.messagesOut += count;
         this.metrics.add("wscluster_deliveries_total", count);
+        this.metrics.observe("wscluster_fanout_batch", count);
       },
       onGap: (why, count) => this.metrics.add("wscluster_gaps_total", count, { why }),
     });
@@ -139,6 +126,7 @@ export class Pod {
       now: Date.now,
       metrics: this.metrics,
       log: options.log,
+      limits: this.#limits,
       pace: () => (this.#terminating ? this.#paceNow() : undefined),
     };
     this.#front = new Front(
@@ -152,8 +140,16 @@ export class Pod {
         capacity: () => options.settings().maxPerPod,
         sockets: () => this.registry.all.size,
         checkTicket,
+        checkToken: async (token) => (await this.#context.identify({ token })).ok,
+        addressHeader: options.addressHeader,
+        admitsSocket: (address) => this.#limits.admitsSocket(address),
+        headersTimeoutMs: options.headersTimeoutMs,
       },
-      { tick: this.#tick, onSocket: (socket) => this.#onSocket(socket) },
+      {
+        tick: this.#tick,
+        onSocket: (socket) => this.#onSocket(socket),
+        onRefused: (status) => this.metrics.add("wscluster_refused_upgrades_total", 1, { status: String(status) }),
+      },
     );
     this.#admin = createAdminServer(
       { port: options.adminPort, ...(options.host === undefined ? {} : { host: options.host }) },
@@ -173,7 +169,7 @@ export class Pod {
           this.#startSteps();
         },
         countGrant: (result) => this.metrics.add("wscluster_grants_total", 1, { result }),
-        now: Date.now,
+        checkedAtMs: () => this.#load.sampledAtMs,
       }),
     );
   }
@@ -204,6 +200,9 @@ export class Pod {
     this.#timers.push(setInterval(() => void task(), ms));
   }
 
+  // One function for all sockets.
+  readonly #onMessageBytes = (bytes: number): void => this.metrics.observe("wscluster_message_bytes", bytes);
+
   // ---- sockets ------------------------------------------------------------------------------------------------------------
 
   #onSocket(socket: ConstructorParameters<typeof Connection>[0]): void {
@@ -211,9 +210,15 @@ export class Pod {
     this.#arrivals[arrival] += 1;
     this.metrics.add("wscluster_connections_opened_total", 1, { arrival });
     const Kind = socket.arrival.plain ? PlainConnection : Connection;
-    const connection = new Kind(socket, this.#context, this.#options.helloDeadlineMs ?? WIRE_DEFAULTS.helloDeadlineMs);
+    new Kind(socket, this.#context, this.#options.helloDeadlineMs ?? WIRE_DEFAULTS.helloDeadlineMs);
     this.#wheel.add(socket);
-    socket.onEnd = () => this.#wheel.remove(connection.socket);
+    this.#limits.socketOpened(socket.arrival.address ?? "");
+    socket.onMessageBytes = this.#onMessageBytes;
+    socket.onEnd = () => {
+      this.#wheel.remove(socket);
+      this.#gauges.socketClosed(socket);
+      this.#limits.socketClosed(socket.arrival.address ?? "");
+    };
   }
 
   // ---- timers -------------------------------------------------------------------------------------------------------------
@@ -293,36 +298,27 @@ export class Pod {
     void this.#beat();
   }
 
-  #queueBytes(): number {
-    let bytes = 0;
-    for (const connection of this.registry.all) bytes += connection.socket.waitingBytes;
-    return bytes;
-  }
-
   #pressure(): number {
     const { cpu, eventLoopLagMs } = this.#load.load;
-    return pressureOf({ cpu, eventLoopLagMs, queueBytes: this.#queueBytes() });
+    return pressureOf({ cpu, eventLoopLagMs, queueBytes: this.#gauges.queueBytes() });
   }
 
   #brokerState(): PodState["broker"] {
     const lastOkAgoMs = this.#lastOkMs === 0 ? Number.MAX_SAFE_INTEGER : Date.now() - this.#lastOkMs;
-    return { ok: lastOkAgoMs < BROKER_SILENCE_MS, lastOkAgoMs };
+    return { ok: lastOkAgoMs <= BROKER_SILENCE_MS, lastOkAgoMs };
   }
 
   #checks(): readonly HealthCheck[] {
-    const { maxPerPod } = this.#options.settings();
-    const { ok, lastOkAgoMs } = this.#brokerState();
-    const lagMs = this.#load.load.eventLoopLagMs;
-    return [
-      {
-        name: "slots",
-        ok: this.registry.all.size <= maxPerPod * 0.9,
-        value: this.registry.all.size,
-        limit: Math.floor(maxPerPod * 0.9),
-      },
-      { name: "brokerSilenceMs", ok, value: lastOkAgoMs, limit: BROKER_SILENCE_MS },
-      { name: "eventLoopLagMs", ok: lagMs < 200, value: lagMs, limit: 200 },
-    ];
+    const { rssBytes, eventLoopLagMs } = this.#load.load;
+    return healthChecksOf({
+      slotsUsed: this.registry.all.size,
+      slots: this.#options.settings().maxPerPod,
+      rssBytes,
+      memoryLimitBytes: this.#memoryLimitBytes,
+      queueBytes: this.#gauges.queueBytes(),
+      brokerSilenceMs: this.#brokerState().lastOkAgoMs,
+      eventLoopLagMs,
+    });
   }
 
   async state(): Promise<PodState> {
@@ -359,10 +355,18 @@ export class Pod {
   }
 
   async #metricsText(): Promise<string> {
-    this.metrics.set("wscluster_connections", this.registry.sessions.size);
-    this.metrics.set("wscluster_queue_bytes", this.#queueBytes());
-    this.metrics.set("wscluster_event_loop_lag_seconds", this.#load.load.eventLoopLagMs / 1_000);
-    this.metrics.set("wscluster_broker_up", this.#brokerState().ok ? 1 : 0);
+    const { settings, settingsOk } = this.#options;
+    this.#gauges.measure(
+      {
+        load: this.#load.load,
+        memoryLimitBytes: this.#memoryLimitBytes,
+        pressure: this.#pressure(),
+        brokerOk: this.#brokerState().ok,
+        configGeneration: settings().generation,
+        configOk: settingsOk?.() ?? true,
+      },
+      Date.now(),
+    );
     return this.metrics.text();
   }
 

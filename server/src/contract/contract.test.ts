@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { CONTRACT_PATHS, WRITE_HEADERS } from "@wscluster/protocol";
 import type { Grant, ModeRequest, PodState, WriteAnswer } from "@wscluster/protocol";
 import { sha256Hex, signWrite } from "@wscluster/platform";
+import type { HealthCheck } from "../telemetry/health.ts";
 import { MemoryStore, TEST_ADMIN_KEY } from "../testing/index.ts";
 import type { TestServer } from "../testing/index.ts";
 import type { RawClient } from "../testing/raw-client.ts";
@@ -233,9 +234,46 @@ describe("state", () => {
     });
     const metrics = await (await fetch(a.adminUrl + CONTRACT_PATHS.metrics)).text();
     expect(metrics).toContain("wscluster_connections 3");
-    const health = (await (await fetch(a.adminUrl + CONTRACT_PATHS.health)).json()) as {
-      checks: readonly { name: string }[];
+  });
+});
+
+describe("health", () => {
+  const healthOf = async (one: TestServer) => {
+    const response = await fetch(one.adminUrl + CONTRACT_PATHS.health);
+    const body = (await response.json()) as {
+      readonly status: string;
+      readonly version: string;
+      readonly updatedAt: string;
+      readonly checks: readonly HealthCheck[];
     };
-    expect(health.checks.map(({ name }) => name)).toEqual(["slots", "brokerSilenceMs", "eventLoopLagMs"]);
+    return { status: response.status, body };
+  };
+
+  it("names each check with its figure and threshold, the version and when it was taken", async () => {
+    const a = await server({ version: "9.8.7", settings: { maxPerPod: 20 } });
+    await openClients(a, 2);
+    const { status, body } = await healthOf(a);
+    expect([status, body.status, body.version]).toEqual([200, "ok", "9.8.7"]);
+    expect(Date.now() - Date.parse(body.updatedAt)).toBeLessThan(5_000);
+    expect(body.checks[0]).toEqual({ name: "slots", ok: true, value: 2, limit: 18 });
+    expect(body.checks.map(({ name }) => name)).toEqual([
+      "slots",
+      "memoryBytes",
+      "sendQueueBytes",
+      "brokerSilenceMs",
+      "eventLoopLagMs",
+    ]);
+    expect(body.checks.every(({ value, limit }) => value >= 0 && limit > 0)).toBe(true);
+  });
+
+  it("fails above 90 % of the slots while the pod stays alive and ready: a full pod is no broken one", async () => {
+    const a = await server({ settings: { maxPerPod: 4 } });
+    const clients = await openClients(a, 4);
+    const { status, body } = await healthOf(a);
+    expect([status, body.status]).toEqual([503, "failing"]);
+    expect(body.checks.flatMap(({ name, ok }) => (ok ? [] : [name]))).toEqual(["slots"]);
+    expect([await statusOf(a, LIVE), await statusOf(a, READY)]).toEqual([200, 200]);
+    clients[0]?.close();
+    await expect.poll(async () => (await healthOf(a)).status).toBe(200);
   });
 });

@@ -4,16 +4,10 @@ import { CONTRACT_PATHS, WRITE_HEADERS } from "@wscluster/protocol";
 import type { ModeRequest, PodState, WriteAnswer } from "@wscluster/protocol";
 import { sha256Hex, verifyWrite } from "@wscluster/platform";
 import type { AdminAnswer, AdminRequest, AdminRoutes } from "@wscluster/platform";
+import type { HealthCheck } from "../telemetry/health.ts";
 import type { WriteGate } from "./write-gate.ts";
 import { parseGrant, parseModeRequest } from "./write-requests.ts";
 import type { Parsed, ParsedGrant } from "./write-requests.ts";
-
-export type HealthCheck = {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly value: number;
-  readonly limit: number;
-};
 
 export type ContractParts = {
   readonly podUid: string;
@@ -28,7 +22,8 @@ export type ContractParts = {
   readonly setMode: (request: ModeRequest) => void;
   readonly setGrant: (grant: ParsedGrant) => void;
   readonly countGrant: (result: string) => void;
-  readonly now: () => number;
+  /** When the figures behind the checks were last taken. */
+  readonly checkedAtMs: () => number;
 };
 
 const STATUS_OF = { "stale-epoch": 409, "stale-seq": 409, "bad-signature": 401, "bad-request": 400 } as const;
@@ -88,7 +83,7 @@ export function contractRoutes(parts: ContractParts): AdminRoutes {
         body: {
           status: ok ? "ok" : "failing",
           version: parts.version,
-          updatedAt: new Date(parts.now()).toISOString(),
+          updatedAt: new Date(parts.checkedAtMs()).toISOString(),
           checks,
         },
       };

@@ -19,6 +19,7 @@ const KIND_OF_CLOSE: Readonly<Record<number, ErrorKind>> = {
   1003: "message",
   1006: "connection",
   1007: "connection",
+  1008: "message",
   1009: "message",
   1011: "connection",
   4000: "message",

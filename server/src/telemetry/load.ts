@@ -39,6 +39,11 @@ export class LoadSampler {
     return this.#load;
   }
 
+  /** When the figures were taken. */
+  get sampledAtMs(): number {
+    return this.#atMs;
+  }
+
   sample(nowMs: number): void {
     const seconds = (nowMs - this.#atMs) / 1_000;
     if (seconds <= 0) return;

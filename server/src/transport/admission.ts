@@ -1,11 +1,14 @@
 // Whether an upgrade is taken, and else with which HTTP status it is refused. Pure. Not here: the sockets.
 
-import { POD_HEADER, SUBPROTOCOL } from "@wscluster/protocol";
+import { SUBPROTOCOL } from "@wscluster/protocol";
 import type { Ticket } from "@wscluster/protocol";
+import type { UpgradeErrorCode } from "./errors.ts";
 
 export type ArrivalFacts = {
   readonly path: string;
   readonly wantedPath: string;
+  /** `Sec-WebSocket-Version`. */
+  readonly version: string | undefined;
   /** Subprotocols that the client offers; none = a plain client. */
   readonly protocols: readonly string[];
   readonly origin: string | undefined;
@@ -20,39 +23,40 @@ export type ArrivalFacts = {
   readonly podKey: string;
   readonly sockets: number;
   readonly capacity: number;
+  /** The client's address holds all the sockets that it may. */
+  readonly addressIsFull: boolean;
   readonly stopping: boolean;
 };
 
 export type Admission =
   | { readonly take: true; readonly named: boolean; readonly plain: boolean }
-  | { readonly take: false; readonly status: number; readonly message: string; readonly retryAfterSeconds?: number };
+  | { readonly take: false; readonly code: UpgradeErrorCode };
 
 /** Share of the capacity above it that only ticketed arrivals may use. */
 export const TICKET_RESERVE = 0.1;
 
 export function admissionOf(facts: ArrivalFacts): Admission {
-  if (facts.path !== facts.wantedPath) return { take: false, status: 404, message: "no such path" };
+  if (facts.path !== facts.wantedPath) return refused("no-such-path");
+  if (facts.version !== "13") return refused("upgrade-needed");
   const plain = facts.protocols.length === 0;
-  if (!plain && !facts.protocols.includes(SUBPROTOCOL)) {
-    return { take: false, status: 400, message: `the subprotocol ${SUBPROTOCOL} is needed, or none` };
-  }
+  if (!plain && !facts.protocols.includes(SUBPROTOCOL)) return refused("wrong-subprotocol");
   if (facts.allowedOrigins.length > 0 && !facts.allowedOrigins.includes(facts.origin ?? "")) {
-    return { take: false, status: 403, message: "this origin is not allowed" };
+    return refused("wrong-origin");
   }
-  if (facts.podHeader !== undefined && facts.podHeader !== facts.podKey) {
-    return { take: false, status: 421, message: `this pod is not the one in ${POD_HEADER}` };
-  }
+  if (facts.podHeader !== undefined && facts.podHeader !== facts.podKey) return refused("wrong-pod");
   const named = facts.podParameter !== undefined;
   if (named) {
-    if (facts.ticket?.to !== facts.podParameter)
-      return { take: false, status: 403, message: "the ticket is not valid" };
-    if (facts.podParameter !== facts.podKey)
-      return { take: false, status: 421, message: "this pod is not the named one" };
+    if (facts.ticket?.to !== facts.podParameter) return refused("wrong-ticket");
+    if (facts.podParameter !== facts.podKey) return refused("wrong-pod");
   }
-  if (facts.stopping) return { take: false, status: 503, message: "the server is stopping", retryAfterSeconds: 1 };
+  if (facts.stopping) return refused("stopping");
   const limit = named ? Math.ceil(facts.capacity * (1 + TICKET_RESERVE)) : facts.capacity;
-  if (facts.sockets >= limit) {
-    return { take: false, status: 503, message: "no connection slot is free", retryAfterSeconds: 5 };
-  }
+  if (facts.sockets >= limit) return refused("full");
+  // Whoever moves was let in before.
+  if (facts.addressIsFull && !named) return refused("too-many-connections");
   return { take: true, named, plain };
+}
+
+function refused(code: UpgradeErrorCode): Admission {
+  return { take: false, code };
 }

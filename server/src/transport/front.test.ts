@@ -1,9 +1,11 @@
+import { connect as connectTcp } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { POD_HEADER, SUBPROTOCOL, podKey } from "@wscluster/protocol";
 import type { Ticket } from "@wscluster/protocol";
 import { signTicket } from "@wscluster/platform";
 import { SignJWT } from "jose";
+import { NO_LIMITS } from "../limits/limits.ts";
 import { TEST_TICKET_KEY } from "../testing/index.ts";
 import { createStage } from "../testing/stage.ts";
 
@@ -29,6 +31,20 @@ async function upgrade(
   } finally {
     ws.terminate();
   }
+}
+
+const UPGRADE_HEADERS =
+  "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+
+/** All that is answered to these bytes until the server ends the connection. */
+async function raw(port: number, request: string): Promise<string> {
+  const socket = connectTcp(port, "127.0.0.1");
+  socket.on("error", () => {});
+  socket.write(request);
+  let answer = "";
+  socket.setEncoding("utf8").on("data", (text: string) => (answer += text));
+  await new Promise((resolve) => socket.once("close", resolve));
+  return answer;
 }
 
 const uid = "0f9e8d7c-6b5a-4432-8110-000000000000";
@@ -66,10 +82,68 @@ describe("an upgrade", () => {
     expect((await a.state()).arrivals).toEqual({ named: 1, unnamed: 10 });
   });
 
+  it("with a bad token in its headers is refused before it takes a slot; with a good one it still says hello", async () => {
+    const a = await server({ anonymous: false, jwtSecret: "a-secret-of-32-characters-000000" });
+    const good = await new SignJWT({ sub: "ann" })
+      .setProtectedHeader({ alg: "HS256" })
+      .setExpirationTime("1m")
+      .sign(new TextEncoder().encode("a-secret-of-32-characters-000000"));
+    const status = async (authorization: string) => (await upgrade(a.url, { headers: { authorization } })).status;
+    expect([await status("Bearer x.y.z"), await status("Basic eDp5"), await status(`Bearer ${good}`)]).toEqual([
+      401, 401, 101,
+    ]);
+  });
+
+  it("from an address that holds enough is refused with 429, except with a ticket", async () => {
+    const limits = { ...NO_LIMITS, sessionsPerAddress: 1 };
+    const a = await server({ podUid: uid, settings: { limits }, addressHeader: "x-forwarded-for" });
+    const from = (address: string) => ({ headers: { "x-forwarded-for": `1.2.3.4, ${address}` } });
+    const held: WebSocket[] = [];
+    for (let n = 0; n < 2; n += 1) held.push(new WebSocket(a.url, SUBPROTOCOL, from("10.0.0.1")));
+    await Promise.all(held.map((ws) => new Promise((resolve) => ws.once("open", resolve))));
+    expect(await upgrade(a.url, from("10.0.0.1"))).toEqual({ status: 429, retryAfter: "30" });
+    expect((await upgrade(a.url, from("10.0.0.2"))).status).toBe(101);
+    expect((await upgrade(`${a.url}?pod=${own}&ticket=${signed()}`, from("10.0.0.1"))).status).toBe(101);
+    for (const ws of held) ws.terminate();
+    await expect.poll(async () => (await upgrade(a.url, from("10.0.0.1"))).status).toBe(101);
+  });
+
+  it("that is refused hears what to do, and the connection ends", async () => {
+    const a = await server();
+    const answer = await raw(a.pod.port, `GET /nope HTTP/1.1\r\nHost: x\r\n${UPGRADE_HEADERS}\r\n`);
+    const [head = "", body = ""] = answer.split("\r\n\r\n");
+    expect(head).toMatch(/^HTTP\/1\.1 404 Not Found\r\n/);
+    expect(head).toContain("Content-Type: application/json");
+    expect(JSON.parse(body)).toEqual({
+      ok: false,
+      status: 404,
+      code: "no-such-path",
+      message: "Nothing is served at this path.",
+      next: "Use the path of WSC_PATH.",
+    });
+  });
+
+  it("that is broken, too large, of another version or never finished gets the status for it", async () => {
+    const a = await server({ headersTimeoutMs: 200 });
+    const cases = [
+      [400, "GET /ws HTTP/1.1\r\nHost x\r\n\r\n"],
+      [400, "\u0000\u0001\u0002\r\n\r\n"],
+      [431, `GET /ws HTTP/1.1\r\nHost: x\r\nCookie: ${"x".repeat(20_000)}\r\n\r\n`],
+      [426, `GET /ws HTTP/1.1\r\nHost: x\r\n${UPGRADE_HEADERS.replace("13", "8")}\r\n`],
+      [400, `GET /ws HTTP/1.1\r\nHost: x\r\n${UPGRADE_HEADERS.replace(/Sec-WebSocket-Key.*\r\n/, "")}\r\n`],
+      [408, `GET /ws HTTP/1.1\r\nHost: x\r\n`],
+      [408, ""],
+    ] as const;
+    for (const [status, request] of cases) expect(await raw(a.pod.port, request)).toMatch(`HTTP/1.1 ${status} `);
+    expect((await connect(a.url)).ws.readyState).toBe(WebSocket.OPEN);
+  });
+
   it("without WebSocket is answered over HTTP", async () => {
     const a = await server();
     const base = a.url.replace("ws:", "http:");
-    expect((await fetch(base)).status).toBe(426);
+    const refused = await fetch(base);
+    expect(refused.status).toBe(426);
+    expect(await refused.json()).toMatchObject({ code: "upgrade-needed", next: "Connect with a WebSocket client." });
     expect((await fetch(base.replace(/\/ws$/, "/healthz"))).status).toBe(200);
     expect((await fetch(base.replace(/\/ws$/, "/other"))).status).toBe(404);
   });

@@ -1,7 +1,7 @@
 // The client port: health answer, WebSocket upgrades, refusals as real HTTP statuses. Not here: who is let in (admission.ts), frames.
 
-import { STATUS_CODES, createServer } from "node:http";
-import type { IncomingMessage, Server as HttpServer } from "node:http";
+import { createServer } from "node:http";
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
@@ -9,8 +9,11 @@ import type { Server } from "ws";
 import { EDGE_HEADER, NAMED_ARRIVAL, POD_HEADER, SUBPROTOCOL, WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { Ticket } from "@wscluster/protocol";
 import { admissionOf } from "./admission.ts";
+import { addressOf } from "./client-address.ts";
 import { Carrier, ClientSocket } from "./client-socket.ts";
-import type { QueueMarks } from "./client-socket.ts";
+import type { Arrival, QueueMarks } from "./client-socket.ts";
+import { UPGRADE_ERRORS, refusalOf, refusalText } from "./errors.ts";
+import type { UpgradeErrorCode } from "./errors.ts";
 import type { OutputTick } from "./tick.ts";
 
 export type FrontOptions = {
@@ -23,14 +26,25 @@ export type FrontOptions = {
   readonly capacity: () => number;
   readonly sockets: () => number;
   readonly checkTicket: (text: string) => Ticket | undefined;
+  /** For the rare client that sends its token as a header too: refused before a slot is taken. */
+  readonly checkToken: (token: string) => Promise<boolean>;
+  /** Header in which a proxy that is trusted tells the client's address; absent = the peer of the TCP connection. */
+  readonly addressHeader: string | undefined;
+  readonly admitsSocket: (address: string) => boolean;
+  /** How long a client may take for its request's headers. Default 5 s. */
+  readonly headersTimeoutMs: number | undefined;
 };
 
 export type FrontHooks = {
   readonly tick: OutputTick;
   onSocket(socket: ClientSocket): void;
+  onRefused(status: number): void;
 };
 
 const HANDSHAKE_BACKLOG = 4_096;
+const HEADERS_TIMEOUT_MS = 5_000;
+/** A refused client that does not read its answer is not waited for any longer. */
+const REFUSED_CLOSE_MS = 2_000;
 
 export class Front {
   readonly #options: FrontOptions;
@@ -59,18 +73,24 @@ export class Front {
   }
 
   async start(): Promise<number> {
-    const server = createServer({ maxHeaderSize: 16 * 1024, requestTimeout: 10_000 }, (request, response) => {
-      const path = pathOf(request);
-      if (path === "/healthz") response.writeHead(200, { "content-type": "text/plain" }).end("ok");
-      else if (path === this.#options.path) {
-        response.writeHead(426, { upgrade: "websocket", connection: "close" }).end("a WebSocket upgrade is needed");
-      } else response.writeHead(404).end();
-    });
+    const headersTimeout = this.#options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS;
+    const limits = {
+      maxHeaderSize: 16 * 1024,
+      // Whoever sends a byte now and then holds a socket for this long and no longer; Node.js looks only every 30 s by default.
+      headersTimeout,
+      requestTimeout: headersTimeout * 2,
+      connectionsCheckingInterval: Math.min(1_000, headersTimeout / 2),
+      keepAliveTimeout: 5_000,
+    };
+    const server = createServer(limits, (request, response) => this.#onRequest(request, response));
     this.#server = server;
     server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       this.#onUpgrade(request, socket as Socket, head);
     });
-    server.on("clientError", (_error, socket) => socket.destroy());
+    server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+      if (error.code === "ECONNRESET" || !socket.writable) socket.destroy();
+      else this.#refuse(socket, CLIENT_ERRORS[error.code ?? ""] ?? "bad-request");
+    });
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen({ port: this.#options.port, host: this.#options.host, backlog: HANDSHAKE_BACKLOG }, () => {
@@ -102,9 +122,13 @@ export class Front {
     const url = new URL(request.url ?? "/", "http://pod");
     const pod = url.searchParams.get(NAMED_ARRIVAL.pod) ?? undefined;
     const ticketText = url.searchParams.get(NAMED_ARRIVAL.ticket);
+    const { addressHeader } = this.#options;
+    const forwarded = addressHeader === undefined ? undefined : headerOf(request, addressHeader);
+    const address = addressOf(forwarded, socket.remoteAddress);
     const admission = admissionOf({
       path: url.pathname,
       wantedPath: this.#options.path,
+      version: request.headers["sec-websocket-version"],
       protocols: (request.headers["sec-websocket-protocol"] ?? "").split(",").flatMap((name) => name.trim() || []),
       origin: request.headers.origin,
       allowedOrigins: this.#options.allowedOrigins,
@@ -114,19 +138,58 @@ export class Front {
       podKey: this.#options.podKey,
       sockets: this.#options.sockets(),
       capacity: this.#options.capacity(),
+      addressIsFull: pod === undefined && !this.#options.admitsSocket(address),
       stopping: this.#stopping,
     });
-    if (!admission.take) {
-      refuse(socket, admission.status, admission.message, admission.retryAfterSeconds);
-      return;
-    }
-    const arrival = { named: admission.named, plain: admission.plain, edge: headerOf(request, EDGE_HEADER) ?? "" };
+    if (!admission.take) return this.#refuse(socket, admission.code);
+    const { authorization } = request.headers;
+    const take = () => this.#take(request, socket, head, { ...admission, address });
+    if (authorization === undefined) take();
+    else void this.#checkToken(authorization, socket, take);
+  }
+
+  async #checkToken(authorization: string, socket: Duplex, take: () => void): Promise<void> {
+    const token = /^Bearer +([^ ]+)$/i.exec(authorization)?.[1];
+    const isValid = token !== undefined && (await this.#options.checkToken(token));
+    if (socket.destroyed) return;
+    if (!isValid) this.#refuse(socket, "unauthorized");
+    else if (this.#stopping) this.#refuse(socket, "stopping");
+    else take();
+  }
+
+  #take(request: IncomingMessage, socket: Socket, head: Buffer, admitted: Omit<Arrival, "edge">): void {
+    const { named, plain, address } = admitted;
+    const edge = headerOf(request, EDGE_HEADER) ?? "";
+    const arrival: Arrival = { named, plain, edge, ...(address === undefined ? {} : { address }) };
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       socket.setNoDelay(true);
       this.#hooks.onSocket(new ClientSocket(ws, socket, this.#hooks.tick, this.#options.marks, arrival));
     });
   }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const path = pathOf(request);
+    if (path === "/healthz") {
+      response.writeHead(200, { "content-type": "text/plain" }).end("ok");
+      return;
+    }
+    const { status, headers, body } = refusalOf(path === this.#options.path ? "upgrade-needed" : "no-such-path");
+    this.#hooks.onRefused(status);
+    response.writeHead(status, headers).end(body);
+  }
+
+  #refuse(socket: Duplex, code: UpgradeErrorCode): void {
+    this.#hooks.onRefused(UPGRADE_ERRORS[code].status);
+    socket.end(refusalText(code));
+    socket.resume();
+    setTimeout(() => socket.destroy(), REFUSED_CLOSE_MS).unref();
+  }
 }
+
+const CLIENT_ERRORS: Readonly<Record<string, UpgradeErrorCode>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: "timeout",
+  HPE_HEADER_OVERFLOW: "headers-too-large",
+};
 
 function headerOf(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name];
@@ -135,12 +198,4 @@ function headerOf(request: IncomingMessage, name: string): string | undefined {
 
 function pathOf(request: IncomingMessage): string {
   return (request.url ?? "/").split("?", 1)[0] ?? "/";
-}
-
-function refuse(socket: Socket, status: number, message: string, retryAfterSeconds: number | undefined): void {
-  const retry = retryAfterSeconds === undefined ? "" : `Retry-After: ${retryAfterSeconds}\r\n`;
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nConnection: close\r\nContent-Type: text/plain\r\n` +
-      `Content-Length: ${Buffer.byteLength(message)}\r\n${retry}\r\n${message}`,
-  );
 }

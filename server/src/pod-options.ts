@@ -1,0 +1,36 @@
+// What a pod is made of and told. Not here: defaults (create-server.ts, config.ts).
+
+import type { PodMode } from "@wscluster/protocol";
+import type { Logger } from "@wscluster/platform";
+import type { Broker } from "./broker/port.ts";
+import type { LiveSettings } from "./session/context.ts";
+import type { QueueMarks } from "./transport/client-socket.ts";
+
+export type PodOptions = {
+  readonly broker: Broker;
+  readonly log: Logger;
+  readonly settings: () => LiveSettings;
+  /** False while a newer settings file is not valid. */
+  readonly settingsOk?: () => boolean;
+  readonly port: number;
+  readonly adminPort: number;
+  readonly host?: string;
+  readonly path: string;
+  readonly podUid?: string;
+  readonly mode: PodMode;
+  readonly adminKeys: readonly string[];
+  /** The first signs; empty = a random one, good for one pod alone. */
+  readonly ticketKeys: readonly string[];
+  readonly anonymous: boolean;
+  readonly jwtSecret?: string;
+  readonly allowedOrigins: readonly string[];
+  readonly terminationMs: number;
+  readonly marks?: QueueMarks;
+  readonly helloDeadlineMs?: number;
+  readonly headersTimeoutMs?: number;
+  /** Header in which a trusted proxy tells the client's address. */
+  readonly addressHeader?: string;
+  readonly version?: string;
+  /** Milliseconds between looks at the store. */
+  readonly pollMs?: number;
+};

@@ -1,0 +1,77 @@
+// What is measured when somebody asks: levels, and the totals that TCP counts by itself. Not here: counters on the way of messages.
+
+import type { SERVER_METRICS, PodState } from "@wscluster/protocol";
+import type { Metrics } from "@wscluster/platform";
+import type { Registry } from "../session/registry.ts";
+import { Traffic } from "./traffic.ts";
+import type { ByteCounts } from "./traffic.ts";
+
+export type LevelFacts = {
+  readonly load: PodState["load"];
+  readonly memoryLimitBytes: number;
+  readonly pressure: number;
+  readonly brokerOk: boolean;
+  readonly configGeneration: number;
+  readonly configOk: boolean;
+};
+
+/** A client from which no message came for this long is idle. */
+const IDLE_MS = 60_000;
+
+export class Gauges {
+  readonly #metrics: Metrics<keyof typeof SERVER_METRICS>;
+  readonly #registry: Registry;
+  readonly #traffic = new Traffic();
+  #exposed: ByteCounts = { bytesRead: 0, bytesSent: 0 };
+
+  constructor(metrics: Metrics<keyof typeof SERVER_METRICS>, registry: Registry) {
+    this.#metrics = metrics;
+    this.#registry = registry;
+  }
+
+  /** Its bytes stay counted. */
+  socketClosed(socket: ByteCounts): void {
+    this.#traffic.closed(socket);
+  }
+
+  queueBytes(): number {
+    let bytes = 0;
+    for (const { socket } of this.#registry.all) bytes += socket.waitingBytes;
+    return bytes;
+  }
+
+  /** Brings the levels up to date. */
+  measure(facts: LevelFacts, nowMs: number): void {
+    const { load } = facts;
+    this.#metrics.set("wscluster_queue_bytes", this.queueBytes());
+    this.#metrics.set("wscluster_event_loop_lag_seconds", load.eventLoopLagMs / 1_000);
+    this.#metrics.set("wscluster_memory_bytes", load.rssBytes);
+    this.#metrics.set("wscluster_memory_limit_bytes", facts.memoryLimitBytes);
+    this.#metrics.set("wscluster_cpu_cores", load.cpu);
+    this.#metrics.set("wscluster_pressure_ratio", facts.pressure);
+    this.#metrics.set("wscluster_broker_up", facts.brokerOk ? 1 : 0);
+    this.#metrics.set("wscluster_config_generation", facts.configGeneration);
+    this.#metrics.set("wscluster_config_ok", facts.configOk ? 1 : 0);
+    this.#connections(nowMs);
+    this.#bytes();
+  }
+
+  #connections(nowMs: number): void {
+    const { sessions, preparing, leaving, all } = this.#registry;
+    let idle = 0;
+    for (const { lastActiveMs } of sessions.values()) if (nowMs - lastActiveMs >= IDLE_MS) idle += 1;
+    this.#metrics.set("wscluster_connections", sessions.size);
+    this.#metrics.set("wscluster_connections_idle", idle);
+    const opening = Math.max(0, all.size - sessions.size - preparing.size - leaving.size);
+    const states = { opening, session: sessions.size, preparing: preparing.size, leaving: leaving.size };
+    for (const [state, count] of Object.entries(states)) this.#metrics.set("wscluster_sockets", count, { state });
+  }
+
+  #bytes(): void {
+    const open = Array.from(this.#registry.all, ({ socket }) => socket);
+    const totals = this.#traffic.totals(open);
+    this.#metrics.add("wscluster_received_bytes_total", totals.bytesRead - this.#exposed.bytesRead);
+    this.#metrics.add("wscluster_sent_bytes_total", totals.bytesSent - this.#exposed.bytesSent);
+    this.#exposed = totals;
+  }
+}
