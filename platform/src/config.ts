@@ -84,3 +84,29 @@ export function configHelp(schema: z.ZodObject): string {
     .map((row) => `  ${row.name.padEnd(width)}  ${row.meaning}${row.fallback === "" ? "" : ` [${row.fallback}]`}`)
     .join("\n");
 }
+
+/** One line per setting of a file: its path, and its default where it has one. */
+export function settingsHelp(schema: z.ZodObject): string {
+  return settingRows(schema, "")
+    .map(({ path, fallback }) => `  ${path}${fallback === undefined ? "" : ` [${printed(fallback)}]`}`)
+    .join("\n");
+}
+
+function settingRows(
+  schema: z.ZodObject,
+  above: string,
+): readonly { readonly path: string; readonly fallback: unknown }[] {
+  return Object.entries(schema.shape).flatMap(([name, field]) => {
+    const path = `${above}${name}`;
+    const inner = unwrapped(field as z.ZodType);
+    if (inner instanceof z.ZodObject) return settingRows(inner, `${path}.`);
+    const parsed = z.safeParse(field as z.ZodType, undefined);
+    return [{ path, fallback: parsed.success ? parsed.data : undefined }];
+  });
+}
+
+function unwrapped(type: z.ZodType): z.ZodType {
+  return type instanceof z.ZodPrefault || type instanceof z.ZodDefault || type instanceof z.ZodOptional
+    ? unwrapped(type.unwrap() as z.ZodType)
+    : type;
+}

@@ -1,9 +1,11 @@
+import { spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLogger, loadConfig } from "@wscluster/platform";
-import { DEFAULT_SETTINGS, SERVER_VARIABLES, liveSettingsOf } from "./config.ts";
+import { DEFAULT_SETTINGS, LIVE_FILE, SERVER_VARIABLES, limitsOf, liveSettingsOf } from "./config.ts";
 import { createLiveFile } from "./live-file.ts";
 
 describe("the variables", () => {
@@ -57,6 +59,51 @@ describe("liveSettingsOf", () => {
   });
 });
 
+describe("limits", () => {
+  it("come from the variables, and the file changes those that it names", async () => {
+    const result = loadConfig(SERVER_VARIABLES, {
+      WSC_LIMIT_SESSIONS_PER_USER: "5",
+      WSC_LIMIT_MESSAGES_PER_SECOND: "100",
+      WSC_LIMIT_SUBSCRIPTIONS_PER_SESSION: "10",
+    });
+    const limits = result.ok ? limitsOf(result.value) : undefined;
+    expect(limits).toMatchObject({ sessionsPerUser: 5, messagesPerSecond: 100, subscriptionsPerSession: 10 });
+    expect(liveSettingsOf({ limits: { sessionsPerUser: 0, tenantBytesPerSecond: 7 } }, limits)).toMatchObject({
+      ok: true,
+      settings: {
+        limits: { ...limits, sessionsPerUser: 0, messagesPerSecond: 100, tenantBytesPerSecond: 7 },
+      },
+    });
+    expect(createLiveFile(undefined, createLogger("silent", {}), limits).settings().limits).toEqual(limits);
+  });
+
+  it("that are wrong are all named at once", () => {
+    const result = liveSettingsOf({ limits: { sessionsPerUser: -1, subscriptionsPerSession: 0 }, generation: "x" });
+    const problems = result.ok ? [] : result.problems;
+    expect(problems.map((problem) => problem.split(":")[0])).toEqual([
+      "generation",
+      "limits.sessionsPerUser",
+      "limits.subscriptionsPerSession",
+    ]);
+  });
+});
+
+describe("--help", () => {
+  it("lists every variable and every setting of the file", () => {
+    const main = fileURLToPath(new URL("main.ts", import.meta.url));
+    const { stdout } = spawnSync(process.execPath, ["--conditions=@wscluster/source", main, "--help"], {
+      encoding: "utf8",
+    });
+    const settings = Object.entries(LIVE_FILE.shape).flatMap(([section, type]) => {
+      const inner = "unwrap" in type ? type.unwrap() : type;
+      return "shape" in inner ? Object.keys(inner.shape).map((name) => `${section}.${name}`) : [section];
+    });
+    expect(settings).toContain("limits.messagesPerSecond");
+    const shown = new Set([...stdout.matchAll(/^ {2}(\S+)/gm)].map(([, name]) => name));
+    expect(shown).toEqual(new Set([...Object.keys(SERVER_VARIABLES.shape), ...settings]));
+  });
+});
+
 describe("the file", () => {
   let directory = "";
   beforeEach(async () => {
@@ -78,10 +125,16 @@ describe("the file", () => {
       await writeFile(path, bad);
       await file.read();
       expect(file.settings()).toMatchObject({ generation: 1, maxPerPod: 7 });
+      expect(file.isCurrent()).toBe(false);
     }
+    expect(warnings[1]).toContain("connections.maxPerPod");
     await rm(path);
-    await file.read();
+    // Read every two seconds, said once.
+    for (let n = 0; n < 3; n += 1) await file.read();
     expect(file.settings().generation).toBe(1);
     expect(warnings).toHaveLength(3);
+    await writeFile(path, JSON.stringify({ generation: 2 }));
+    await file.read();
+    expect([file.settings().generation, file.isCurrent()]).toEqual([2, true]);
   });
 });

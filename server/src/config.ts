@@ -3,11 +3,15 @@
 import { z } from "zod";
 import { LOG_LEVELS, booleanVariable, integerVariable, listVariable } from "@wscluster/platform";
 import { WIRE_DEFAULTS } from "@wscluster/protocol";
+import { NO_LIMITS } from "./limits/limits.ts";
+import type { LimitSettings } from "./limits/limits.ts";
 import type { LiveSettings } from "./session/context.ts";
 
 const port = integerVariable({ min: 0, max: 65_535 });
 const secret = z.string().min(16, "must have at least 16 characters");
 const secrets = listVariable().pipe(z.array(secret));
+
+const limit = () => integerVariable({ min: 0, max: 1_000_000_000 }).default(0);
 
 export const SERVER_VARIABLES = z.object({
   WSC_CLUSTER: z.string().default("standalone").describe("Name of the WebSocketCluster."),
@@ -43,6 +47,24 @@ export const SERVER_VARIABLES = z.object({
     .describe("Let clients in without a token; absent = only while no WSC_JWT_SECRET is set."),
   WSC_JWT_SECRET: secret.optional().describe("Key of HS256 tokens (claims sub, tenant)."),
   WSC_ALLOWED_ORIGINS: listVariable().default([]).describe("Origins of browsers that may connect; empty = all."),
+  WSC_ADDRESS_HEADER: z
+    .string()
+    .toLowerCase()
+    .regex(/^[a-z0-9-]+$/, "must be the name of a header")
+    .optional()
+    .describe("Header in which a trusted proxy tells the client's address (last entry); absent = the TCP peer."),
+  WSC_LIMIT_SESSIONS_PER_USER: limit().describe("Most sessions of one user on this pod; 0 = no limit."),
+  WSC_LIMIT_SESSIONS_PER_TENANT: limit().describe("Most sessions of one tenant on this pod; 0 = no limit."),
+  WSC_LIMIT_SESSIONS_PER_ADDRESS: limit().describe(
+    "Most sessions of one client address on this pod, sockets twice as many; 0 = no limit.",
+  ),
+  WSC_LIMIT_SUBSCRIPTIONS_PER_SESSION: integerVariable({ min: 1, max: WIRE_DEFAULTS.maxSubscriptions })
+    .default(WIRE_DEFAULTS.maxSubscriptions)
+    .describe("Most channels of one session."),
+  WSC_LIMIT_MESSAGES_PER_SECOND: limit().describe("Messages of one connection, bursts of 2 s; 0 = no limit."),
+  WSC_LIMIT_BYTES_PER_SECOND: limit().describe("Payload bytes of one connection, bursts of 2 s; 0 = no limit."),
+  WSC_LIMIT_TENANT_MESSAGES_PER_SECOND: limit().describe("Messages of one tenant on this pod; 0 = no limit."),
+  WSC_LIMIT_TENANT_BYTES_PER_SECOND: limit().describe("Payload bytes of one tenant on this pod; 0 = no limit."),
   WSC_TERMINATION_SECONDS: integerVariable({ min: 1, max: 86_400 })
     .default(300)
     .describe("Grace between SIGTERM and the end, as in the pod's spec."),
@@ -52,7 +74,22 @@ export const SERVER_VARIABLES = z.object({
 
 export type ServerVariables = z.output<typeof SERVER_VARIABLES>;
 
+/** Limits as the variables have them; the file may change each. */
+export function limitsOf(variables: ServerVariables): LimitSettings {
+  return {
+    sessionsPerUser: variables.WSC_LIMIT_SESSIONS_PER_USER,
+    sessionsPerTenant: variables.WSC_LIMIT_SESSIONS_PER_TENANT,
+    sessionsPerAddress: variables.WSC_LIMIT_SESSIONS_PER_ADDRESS,
+    subscriptionsPerSession: variables.WSC_LIMIT_SUBSCRIPTIONS_PER_SESSION,
+    messagesPerSecond: variables.WSC_LIMIT_MESSAGES_PER_SECOND,
+    bytesPerSecond: variables.WSC_LIMIT_BYTES_PER_SECOND,
+    tenantMessagesPerSecond: variables.WSC_LIMIT_TENANT_MESSAGES_PER_SECOND,
+    tenantBytesPerSecond: variables.WSC_LIMIT_TENANT_BYTES_PER_SECOND,
+  };
+}
+
 const count = (min: number, max: number) => z.int().min(min).max(max);
+const fileLimit = () => count(0, 1_000_000_000).optional();
 
 /** Content of WSC_CONFIG_FILE. */
 export const LIVE_FILE = z.object({
@@ -67,19 +104,34 @@ export const LIVE_FILE = z.object({
   history: z
     .object({ maxLength: count(1, 1_000_000).default(1_000), ttlSeconds: count(1, 604_800).default(300) })
     .prefault({}),
+  /** What is missing is as the variables WSC_LIMIT_* have it; 0 = no limit. */
+  limits: z
+    .object({
+      sessionsPerUser: fileLimit(),
+      sessionsPerTenant: fileLimit(),
+      sessionsPerAddress: fileLimit(),
+      subscriptionsPerSession: count(1, WIRE_DEFAULTS.maxSubscriptions).optional(),
+      messagesPerSecond: fileLimit(),
+      bytesPerSecond: fileLimit(),
+      tenantMessagesPerSecond: fileLimit(),
+      tenantBytesPerSecond: fileLimit(),
+    })
+    .prefault({}),
 });
 
 export type LiveFile = z.input<typeof LIVE_FILE>;
 
-/** The settings in force for the content of the file, or what is wrong with it. */
+/** The settings in force for the content of the file, or all that is wrong with it. */
 export function liveSettingsOf(
   file: unknown,
+  limits: LimitSettings = NO_LIMITS,
 ):
   | { readonly ok: true; readonly settings: LiveSettings }
   | { readonly ok: false; readonly problems: readonly string[] } {
   const parsed = LIVE_FILE.safeParse(file);
   if (!parsed.success) {
-    return { ok: false, problems: parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`) };
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "file"}: ${issue.message}`);
+    return { ok: false, problems };
   }
   const { generation, connections, history } = parsed.data;
   if (history.ttlSeconds < connections.sessionTtlSeconds) {
@@ -98,7 +150,14 @@ export function liveSettingsOf(
       sessionTtlMs: connections.sessionTtlSeconds * 1_000,
       heartbeatMs: connections.heartbeatSeconds * 1_000,
       history: { maxLength: history.maxLength, ttlMs: history.ttlSeconds * 1_000 },
+      limits: { ...limits, ...given(parsed.data.limits) },
     },
+  };
+}
+
+function given<T extends object>(settings: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
   };
 }
 
@@ -108,4 +167,5 @@ export const DEFAULT_SETTINGS: LiveSettings = {
   sessionTtlMs: WIRE_DEFAULTS.sessionTtlMs,
   heartbeatMs: WIRE_DEFAULTS.heartbeatMs,
   history: { maxLength: 1_000, ttlMs: 300_000 },
+  limits: NO_LIMITS,
 };

@@ -4,10 +4,14 @@
 import { readFile } from "node:fs/promises";
 import type { Logger } from "@wscluster/platform";
 import { DEFAULT_SETTINGS, liveSettingsOf } from "./config.ts";
+import { NO_LIMITS } from "./limits/limits.ts";
+import type { LimitSettings } from "./limits/limits.ts";
 import type { LiveSettings } from "./session/context.ts";
 
 export type LiveFileReader = {
   readonly settings: () => LiveSettings;
+  /** False while the file is not valid, or cannot be read any more, and what was read before stays in force. */
+  readonly isCurrent: () => boolean;
   read(): Promise<void>;
   start(): void;
   stop(): void;
@@ -15,9 +19,17 @@ export type LiveFileReader = {
 
 const READ_MS = 2_000;
 
-export function createLiveFile(path: string | undefined, log: Pick<Logger, "warn" | "info">): LiveFileReader {
-  let settings = DEFAULT_SETTINGS;
+/** @param limits in force where the file names none. */
+export function createLiveFile(
+  path: string | undefined,
+  log: Pick<Logger, "warn" | "info">,
+  limits: LimitSettings = NO_LIMITS,
+): LiveFileReader {
+  let settings: LiveSettings = { ...DEFAULT_SETTINGS, limits };
+  let isCurrent = true;
   let text = "";
+  let isReadable = true;
+  let isValid = true;
   let timer: NodeJS.Timeout | undefined;
 
   async function read(): Promise<void> {
@@ -26,13 +38,22 @@ export function createLiveFile(path: string | undefined, log: Pick<Logger, "warn
     try {
       found = await readFile(path, "utf8");
     } catch (error) {
-      if (text !== "")
+      // Said once, not every two seconds.
+      if (text !== "" && isReadable)
         log.warn({ err: error, path }, "cannot read the configuration file: the last one stays in force");
+      isReadable = false;
+      isCurrent &&= text === "";
       return;
     }
-    if (found === text) return;
+    isReadable = true;
+    if (found === text) {
+      isCurrent = isValid;
+      return;
+    }
     text = found;
-    const result = liveSettingsOf(parseJson(found));
+    const result = liveSettingsOf(parseJson(found), limits);
+    isValid = result.ok;
+    isCurrent = isValid;
     if (!result.ok) {
       log.warn({ path, problems: result.problems }, "the configuration file is not valid: the last one stays in force");
       return;
@@ -43,6 +64,7 @@ export function createLiveFile(path: string | undefined, log: Pick<Logger, "warn
 
   return {
     settings: () => settings,
+    isCurrent: () => isCurrent,
     read,
     start() {
       if (path !== undefined) timer = setInterval(() => void read(), READ_MS);

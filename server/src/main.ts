@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 // The server process: environment, signals, exit code. Not here: the server (pod.ts).
 
-import { configHelp, createLogger, handleSignals, loadConfig } from "@wscluster/platform";
+import { configHelp, createLogger, handleSignals, loadConfig, settingsHelp } from "@wscluster/platform";
 import { MemoryBroker } from "./broker/memory.ts";
 import type { Broker, BrokerPolicy } from "./broker/port.ts";
 import { RedisBroker } from "./broker/redis.ts";
-import { SERVER_VARIABLES } from "./config.ts";
+import { LIVE_FILE, SERVER_VARIABLES, limitsOf } from "./config.ts";
 import type { ServerVariables } from "./config.ts";
 import { createLiveFile } from "./live-file.ts";
 import { Pod } from "./pod.ts";
@@ -16,7 +16,10 @@ const DAY_MS = 86_400_000;
 
 async function main(): Promise<void> {
   if (process.argv.includes("--help") || process.argv.includes("-h")) {
-    process.stdout.write(`wscluster server. Settings are environment variables:\n${configHelp(SERVER_VARIABLES)}\n`);
+    process.stdout.write(
+      `wscluster server. Settings are environment variables:\n${configHelp(SERVER_VARIABLES)}\n\n` +
+        `Settings that change while running, in the JSON file of WSC_CONFIG_FILE:\n${settingsHelp(LIVE_FILE)}\n`,
+    );
     return;
   }
   const config = loadConfig(SERVER_VARIABLES, process.env);
@@ -39,7 +42,7 @@ async function run(variables: ServerVariables): Promise<void> {
     ...(variables.WSC_POD_NAME === undefined ? {} : { pod: variables.WSC_POD_NAME }),
     ...(variables.WSC_REVISION === undefined ? {} : { revision: variables.WSC_REVISION }),
   });
-  const file = createLiveFile(variables.WSC_CONFIG_FILE, log);
+  const file = createLiveFile(variables.WSC_CONFIG_FILE, log, limitsOf(variables));
   await file.read();
   const policy = (): BrokerPolicy => ({
     history: file.settings().history,
@@ -54,6 +57,8 @@ async function run(variables: ServerVariables): Promise<void> {
     broker,
     log,
     settings: file.settings,
+    settingsOk: file.isCurrent,
+    ...(variables.WSC_ADDRESS_HEADER === undefined ? {} : { addressHeader: variables.WSC_ADDRESS_HEADER }),
     port: variables.WSC_PORT,
     adminPort: variables.WSC_ADMIN_PORT,
     ...(variables.WSC_HOST === undefined ? {} : { host: variables.WSC_HOST }),

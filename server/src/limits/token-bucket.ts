@@ -7,6 +7,9 @@ export type Rate = {
   readonly burst: number;
 };
 
+/** Sums of fractions are off by a little: who waited as told must not be told to wait again. Tokens. */
+const ROUNDING = 1e-6;
+
 export class TokenBucket {
   #spent = 0;
   #atMs: number;
@@ -26,7 +29,7 @@ export class TokenBucket {
     this.#atMs = Math.max(this.#atMs, nowMs);
     this.#spent = Math.max(0, this.#spent - (passedMs * rate.perSecond) / 1_000);
     const missing = this.#spent + Math.min(cost, rate.burst) - rate.burst;
-    return missing <= 0 ? 0 : Math.max(1, Math.ceil((missing * 1_000) / rate.perSecond));
+    return missing <= ROUNDING ? 0 : Math.max(1, Math.ceil(((missing - ROUNDING) * 1_000) / rate.perSecond));
   }
 
   take(cost: number): void {
