@@ -276,11 +276,11 @@ export class Pod {
     this.hub.sweep();
     await this.#ledger.flush();
     const { broker, settings } = this.#options;
-    for (const lost of this.registry.takeExpired(Date.now() - settings().sessionTtlMs)) {
+    for (const { row } of this.registry.takeExpired(Date.now() - settings().sessionTtlMs)) {
       try {
-        this.mover.settled(lost.id, await broker.endSession(lost.id, lost.g));
+        this.mover.settled(row.id, await broker.endSession(row.id, row.g));
       } catch {
-        this.registry.lose(lost.id, lost.g, Date.now());
+        this.registry.lose(row, Date.now());
       }
     }
   }

@@ -253,6 +253,20 @@ export function describeBroker(name: string, open: () => Promise<BrokerStage>): 
         expect(await a.changeChannels("s1", 1, ["late"], [])).toBe(false);
       });
 
+      it("carry notes, also through a move, changed only in their present generation", async () => {
+        await a.createSession({ ...row("s1"), notes: { born: "1" } });
+        expect(await a.note("s1", 1, "state", '{"x":1}')).toBe(true);
+        expect(await a.note("s1", 1, "born", undefined)).toBe(true);
+        expect(await a.note("s1", 2, "late", "1")).toBe(false);
+        await b.prepare("s1", 1, "pod-b", 5_000);
+        expect(await a.note("s1", 1, "meanwhile", "2")).toBe(true);
+        const notes = { state: '{"x":1}', meanwhile: "2" };
+        expect((await b.commit("s1", 1, "pod-b", "m1", receipt))?.notes).toEqual(notes);
+        expect((await a.loadSession("s1"))?.row).toEqual({ ...row("s1"), g: 2, owner: "pod-b", notes });
+        for (const name of Object.keys(notes)) await b.note("s1", 2, name, undefined);
+        expect((await a.loadSession("s1"))?.row.notes).toBeUndefined();
+      });
+
       it("keep the instance of the client that took them over last", async () => {
         await a.createSession({ ...row("s1"), instance: "one" });
         expect((await b.loadSession("s1"))?.row.instance).toBe("one");
@@ -268,8 +282,18 @@ export function describeBroker(name: string, open: () => Promise<BrokerStage>): 
         expect((await a.loadSession("s1"))?.row).toMatchObject({ g: 1, owner: "pod-a" });
         // What the source changed meanwhile is told to the target.
         expect(await a.changeChannels("s1", 1, ["two"], ["one"])).toBe(true);
-        expect(await b.commit("s1", 1, "pod-b", "m1", receipt)).toEqual({ g: 2, channels: ["two"] });
-        expect(await b.commit("s1", 1, "pod-b", "m1", receipt)).toEqual({ g: 2, channels: ["two"] });
+        expect(await b.commit("s1", 1, "pod-b", "m1", receipt)).toEqual({
+          ...row("s1"),
+          g: 2,
+          owner: "pod-b",
+          channels: ["two"],
+        });
+        expect(await b.commit("s1", 1, "pod-b", "m1", receipt)).toEqual({
+          ...row("s1"),
+          g: 2,
+          owner: "pod-b",
+          channels: ["two"],
+        });
         expect(await b.commit("s1", 1, "pod-b", "m2", receipt)).toBeUndefined();
         expect((await a.loadSession("s1"))?.row).toMatchObject({ g: 2, owner: "pod-b", channels: ["two"] });
         await expect.poll(() => heardA.controls).toMatchObject([{ kind: "moved", session: "s1", g: 2, pod: "pod-b" }]);

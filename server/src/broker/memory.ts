@@ -7,7 +7,6 @@ import type {
   Broker,
   BrokerListener,
   BrokerPolicy,
-  Committed,
   HeldStreams,
   ControlMessage,
   Life,
@@ -262,6 +261,16 @@ export class MemoryBroker implements Broker {
     return true;
   }
 
+  async note(id: string, g: number, name: string, value: string | undefined): Promise<boolean> {
+    const session = this.#sessionAt(id, g);
+    if (!session) return false;
+    const { notes = {}, ...row } = session.row;
+    const kept = Object.entries(notes).filter(([known]) => known !== name);
+    if (value !== undefined) kept.push([name, value]);
+    session.row = kept.length > 0 ? { ...row, notes: Object.fromEntries(kept) } : row;
+    return true;
+  }
+
   async takeOver(
     id: string,
     g: number,
@@ -292,12 +301,12 @@ export class MemoryBroker implements Broker {
     target: string,
     move: string,
     receipt: ReceiptOf,
-  ): Promise<Committed | undefined> {
+  ): Promise<SessionRow | undefined> {
     const session = this.#sessionAt(id, g);
     if (!session) {
       const stored = this.store.sessions.get(id);
       const isDone = stored?.lastMove === move && stored.row.g === g + 1 && stored.row.owner === target;
-      return isDone ? { g: g + 1, channels: stored.row.channels } : undefined;
+      return isDone ? stored.row : undefined;
     }
     const { pending } = session;
     if (pending?.target !== target || pending.g !== g + 1 || this.store.now() > pending.untilMs) {
@@ -308,7 +317,7 @@ export class MemoryBroker implements Broker {
     delete session.pending;
     this.#count(receiptField(receipt, "moved"), 1);
     this.tell(receipt.source, { kind: "moved", session: id, g: g + 1, pod: target });
-    return { g: g + 1, channels: session.row.channels };
+    return session.row;
   }
 
   async endSession(id: string, g: number): Promise<boolean> {

@@ -64,10 +64,9 @@ export type SessionRow = {
   /** Digest of the resume secret; the secret itself is never stored. */
   readonly digest: string;
   readonly channels: readonly string[];
+  /** Small things that travel with the session, by name; absent = none. */
+  readonly notes?: Readonly<Record<string, string>>;
 };
-
-/** A session as a commit found it: the source may have changed its channels until then. */
-export type Committed = { readonly g: number; readonly channels: readonly string[] };
 
 export type LoadedSession = {
   readonly row: SessionRow;
@@ -147,6 +146,8 @@ export interface Broker {
   loadSession(id: string): Promise<LoadedSession | undefined>;
   /** False when the generation is not `g` any more: nothing was changed. */
   changeChannels(id: string, g: number, add: readonly string[], remove: readonly string[]): Promise<boolean>;
+  /** Sets or (`undefined`) removes a note of the session. False when the generation is not `g` any more. */
+  note(id: string, g: number, name: string, value: string | undefined): Promise<boolean>;
   /** Takes the session over at once: the new generation, or `undefined` when `g` is outdated. Tells the former owner; counts `resumed`. */
   takeOver(id: string, g: number, owner: string, receipt?: ReceiptOf, instance?: string): Promise<number | undefined>;
   /** Tells one pod something. At most once, and nobody says whether it arrived. */
@@ -154,10 +155,10 @@ export interface Broker {
   /** First phase of a move: false when `g` is outdated. */
   prepare(id: string, g: number, target: string, ttlMs: number): Promise<boolean>;
   /**
-   * Second phase: what holds from now on, or `undefined` when nothing was waiting for this target any more. Counts `moved`, tells `source`.
+   * Second phase: the row as it is from now on (the source may have changed it until then), or `undefined` when nothing was waiting for this target any more. Counts `moved`, tells `source`.
    * Asked again for the same `move` after an answer got lost, it answers the same and counts nothing.
    */
-  commit(id: string, g: number, target: string, move: string, receipt: ReceiptOf): Promise<Committed | undefined>;
+  commit(id: string, g: number, target: string, move: string, receipt: ReceiptOf): Promise<SessionRow | undefined>;
   /** Forgets the session if its generation is still `g`. True when it was. */
   endSession(id: string, g: number): Promise<boolean>;
 

@@ -8,7 +8,6 @@ import type {
   Broker,
   BrokerListener,
   BrokerPolicy,
-  Committed,
   ControlMessage,
   HeldStreams,
   Life,
@@ -268,9 +267,10 @@ export class RedisBroker implements Broker {
   // ---- sessions -----------------------------------------------------------------------------------------------------------
 
   async createSession(row: SessionRow): Promise<void> {
-    const { id, channels, g, ...rest } = row;
+    const { id, channels, g, notes, ...rest } = row;
     const fields = Object.entries({ v: "1", ...rest, g: String(g) }).flat();
     for (const channel of channels) fields.push(`c:${channel}`, "1");
+    for (const [name, value] of Object.entries(notes ?? {})) fields.push(`n:${name}`, value);
     const { sessionMaxAgeMs } = this.#options.policy();
     await this.#script(scripts.CREATE_SESSION, [this.#keys.session(id)], [String(sessionMaxAgeMs), ...fields]);
   }
@@ -291,6 +291,11 @@ export class RedisBroker implements Broker {
   async changeChannels(id: string, g: number, add: readonly string[], remove: readonly string[]): Promise<boolean> {
     const args = [String(g), String(add.length), ...add, ...remove];
     return Number(await this.#script(scripts.CHANGE_CHANNELS, [this.#keys.session(id)], args)) === 1;
+  }
+
+  async note(id: string, g: number, name: string, value: string | undefined): Promise<boolean> {
+    const args = [String(g), `n:${name}`, ...(value === undefined ? [] : [value])];
+    return Number(await this.#script(scripts.NOTE, [this.#keys.session(id)], args)) === 1;
   }
 
   async takeOver(
@@ -327,7 +332,7 @@ export class RedisBroker implements Broker {
     target: string,
     move: string,
     receipt: ReceiptOf,
-  ): Promise<Committed | undefined> {
+  ): Promise<SessionRow | undefined> {
     const reply = await this.#script(scripts.COMMIT, this.#sessionKeys(id), [
       String(g),
       id,
@@ -337,8 +342,9 @@ export class RedisBroker implements Broker {
       receipt.source,
       move,
     ]);
-    const [generation, ...channels] = texts(reply);
-    return generation === undefined ? undefined : { g: Number(generation), channels };
+    const flat = texts(reply);
+    const fields = new Map(flat.flatMap((field, at) => (at % 2 === 0 ? [[field, flat[at + 1] ?? ""] as const] : [])));
+    return sessionRowOf(id, fields);
   }
 
   async endSession(id: string, g: number): Promise<boolean> {
@@ -440,6 +446,9 @@ function sessionRowOf(id: string, fields: ReadonlyMap<string, string>): SessionR
     return undefined;
   }
   const channels = [...fields.keys()].filter((name) => name.startsWith("c:")).map((name) => name.slice(2));
+  const notes = [...fields].flatMap(([name, value]) =>
+    name.startsWith("n:") ? [[name.slice(2), value] as const] : [],
+  );
   const instance = fields.get("instance");
   return {
     id,
@@ -451,6 +460,7 @@ function sessionRowOf(id: string, fields: ReadonlyMap<string, string>): SessionR
     owner,
     digest,
     channels,
+    ...(notes.length > 0 ? { notes: Object.fromEntries(notes) } : {}),
   };
 }
 

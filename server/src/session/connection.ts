@@ -12,7 +12,7 @@ import type {
   WireErrorName,
 } from "@wscluster/protocol";
 import { BrokerUnavailable } from "../broker/port.ts";
-import type { Committed, PublishResult, SessionRow } from "../broker/port.ts";
+import type { SessionRow } from "../broker/port.ts";
 import type { Subscriber, Subscription } from "../hub/subscription.ts";
 import type { ConnectionMeter, Holder, RateVerdict } from "../limits/limits.ts";
 import { closeLabel, errorKindOf, errorKindOfClose } from "../telemetry/error-kinds.ts";
@@ -25,6 +25,7 @@ import { decodeText, isChannelName } from "./decode.ts";
 import type { Decoded } from "./decode.ts";
 import { openConnection } from "./open.ts";
 import { answerFetch } from "./fetch.ts";
+import { PublishLane } from "./publish-lane.ts";
 
 export type ConnectionState =
   /** Waiting for `hello`. */
@@ -38,9 +39,6 @@ export type ConnectionState =
   | "left"
   | "closed";
 
-/** Publishes without an answer above which the socket is not read. */
-const OUTSTANDING_HIGH = 256;
-const OUTSTANDING_LOW = 128;
 const BACKLOG_FRAMES = 512;
 /** An old socket whose client does not close it is ended after this time. */
 export const LEAVE_WITHIN_MS = 15_000;
@@ -68,8 +66,7 @@ export class Connection implements SocketOwner {
   readonly subscriptions = new Map<string, Subscription>();
   readonly #changing = new Map<string, Promise<void>>();
   #backlog: Decoded[] = [];
-  #outstanding = 0;
-  #paused = false;
+  readonly #publishes = new PublishLane();
   readonly #helloTimer: NodeJS.Timeout;
 
   constructor(socket: ClientSocket, context: SessionContext, helloDeadlineMs: number) {
@@ -182,7 +179,7 @@ export class Connection implements SocketOwner {
     if (former === "ready" || former === "left") this.context.moves.closed(this);
     if (former === "ready" && this.isStored) {
       if (code === CLOSE_CODES.normal.code) void this.#forget(row);
-      else registry.lose(row.id, row.g, now());
+      else registry.lose(row, now());
     }
   }
 
@@ -190,7 +187,7 @@ export class Connection implements SocketOwner {
     try {
       this.context.moves.settled(row.id, await this.context.broker.endSession(row.id, row.g));
     } catch {
-      this.context.registry.lose(row.id, row.g, this.context.now());
+      this.context.registry.lose(row, this.context.now());
     }
   }
 
@@ -258,19 +255,18 @@ export class Connection implements SocketOwner {
         this.end("protocolError");
         return;
       case "pub":
-        this.#publish(frame.i, frame.c, frame.s, data);
+        if (this.mayWrite(frame.i, frame.c)) this.#publishes.add(this, frame, data);
         return;
       case "pub.ephemeral":
-        if (this.#mayWrite(undefined, frame.c) && this.row) {
+        if (this.mayWrite(undefined, frame.c) && this.row) {
           this.context.broker.publishEphemeral(`${this.row.tenant}/${frame.c}`, this.row.user, data);
         }
         return;
       case "sub":
-        if (this.#mayWrite(frame.i, frame.c))
-          this.#change(frame.c, () => this.#subscribe(frame.i, frame.c, frame.from));
+        if (this.mayWrite(frame.i, frame.c)) this.#change(frame.c, () => this.#subscribe(frame.i, frame.c, frame.from));
         return;
       case "unsub":
-        if (this.#mayWrite(frame.i, frame.c)) this.#change(frame.c, () => this.#unsubscribe(frame.i, frame.c));
+        if (this.mayWrite(frame.i, frame.c)) this.#change(frame.c, () => this.#unsubscribe(frame.i, frame.c));
         return;
       case "fetch":
         if (isChannelName(frame.c)) void answerFetch(this, frame);
@@ -278,63 +274,12 @@ export class Connection implements SocketOwner {
     }
   }
 
-  #mayWrite(i: number | undefined, channel: string): boolean {
+  mayWrite(i: number | undefined, channel: string): boolean {
     if (this.state === "prepared") this.fail("not-ready", i);
     else if (this.state === "left") this.fail("fenced", i);
     else if (!isChannelName(channel)) this.fail("bad-channel", i);
     else return this.state === "ready";
     return false;
-  }
-
-  // ---- publishing ---------------------------------------------------------------------------------------------------------
-
-  #publish(i: number, channel: string, seq: number, data: string): void {
-    const { row, producer } = this;
-    if (!this.#mayWrite(i, channel) || !row || !producer) return;
-    const startedMs = performance.now();
-    this.#outstanding += 1;
-    if (this.#outstanding >= OUTSTANDING_HIGH && !this.#paused) {
-      this.#paused = true;
-      this.socket.pause();
-    }
-    void this.context.broker
-      .publish({
-        stream: `${row.tenant}/${channel}`,
-        producer: `${row.tenant}/${row.user}/${producer.id}`,
-        gen: producer.gen,
-        seq,
-        user: row.user,
-        data,
-      })
-      .then((result) => {
-        this.#outstanding -= 1;
-        if (this.#paused && this.#outstanding <= OUTSTANDING_LOW) {
-          this.#paused = false;
-          this.socket.resume();
-        }
-        this.context.metrics.add("wscluster_publishes_total", 1, { result: result.kind });
-        this.context.metrics.observe("wscluster_publish_seconds", (performance.now() - startedMs) / 1_000);
-        this.#answerPublish(i, result);
-      });
-  }
-
-  #answerPublish(i: number, result: PublishResult): void {
-    switch (result.kind) {
-      case "stored":
-        this.send({ t: "pub.ok", i, e: result.epoch, o: result.offset });
-        return;
-      case "dup":
-        this.send({ t: "pub.ok", i, e: result.epoch, o: result.offset, dup: true });
-        return;
-      case "out-of-order":
-        this.fail("out-of-order", i, { last: result.last });
-        return;
-      case "fenced":
-        this.fail("fenced", i);
-        return;
-      case "unavailable":
-        this.fail("unavailable", i);
-    }
   }
 
   // ---- subscriptions ------------------------------------------------------------------------------------------------------
@@ -407,7 +352,7 @@ export class Connection implements SocketOwner {
       this.fail("commit-refused", i);
       return;
     }
-    let committed: Committed | undefined;
+    let committed: SessionRow | undefined;
     try {
       committed = await context.broker.commit(row.id, row.g, context.podKey, ticket.id, {
         intent: ticket.intent,
@@ -423,9 +368,9 @@ export class Connection implements SocketOwner {
       return;
     }
     const { g, channels } = committed;
-    this.row = { ...row, g, owner: context.podKey, channels };
+    this.row = committed;
     if (this.hasClosed()) {
-      context.registry.lose(row.id, g, context.now());
+      context.registry.lose(committed, context.now());
       return;
     }
     this.state = "ready";

@@ -127,7 +127,7 @@ async function begin(connection: Connection, hello: HelloFrame, row: SessionRow,
   connection.row = row;
   if (connection.hasClosed()) {
     // The session exists and nobody holds it: its ttl runs from here.
-    if (!how.prepared) context.registry.lose(row.id, row.g, context.now());
+    if (!how.prepared) context.registry.lose(row, context.now());
     return;
   }
   if (how.prepared) {

@@ -1,8 +1,9 @@
 // The connections of this pod, by session. Not here: what they do.
 
+import type { SessionRow } from "../broker/port.ts";
 import type { Connection } from "./connection.ts";
 
-type Lost = { readonly id: string; readonly g: number; readonly atMs: number };
+type Lost = { readonly row: SessionRow; readonly atMs: number };
 
 export class Registry {
   /** All sockets, whatever their state. */
@@ -16,8 +17,8 @@ export class Registry {
   #lost: Lost[] = [];
 
   /** The socket broke: the session can be resumed until its ttl has passed. */
-  lose(id: string, g: number, atMs: number): void {
-    this.#lost.push({ id, g, atMs });
+  lose(row: SessionRow, atMs: number): void {
+    this.#lost.push({ row, atMs });
   }
 
   /** Sessions lost before `beforeMs`, which are taken out. */

@@ -137,6 +137,16 @@ return 1
 `,
 };
 
+/** KEYS session; ARGV g field value?. */
+export const NOTE: Script = {
+  name: "note",
+  lua: `
+if redis.call('HGET', KEYS[1], 'g') ~= ARGV[1] then return 0 end
+if ARGV[3] then redis.call('HSET', KEYS[1], ARGV[2], ARGV[3]) else redis.call('HDEL', KEYS[1], ARGV[2]) end
+return 1
+`,
+};
+
 const HAND_OVER = `
 local function handOver(kind, owner, tell, receipt)
   local g = string.format('%.0f', tonumber(ARGV[1]) + 1)
@@ -173,7 +183,7 @@ return 1
 `,
 };
 
-/** KEYS session receipts seq recent; ARGV g session controlPrefix target receipt source move. The new generation and the channels, or {}. */
+/** KEYS session receipts seq recent; ARGV g session controlPrefix target receipt source move. The row, or {}. */
 export const COMMIT: Script = {
   name: "commit",
   lua: `${TIME}${CHANGE}${HAND_OVER}
@@ -184,11 +194,7 @@ if row[1] ~= g or row[5] ~= ARGV[7] or row[6] ~= ARGV[4] then
   redis.call('HSET', KEYS[1], 'mv', ARGV[7])
   handOver('moved', ARGV[4], ARGV[6], ARGV[5])
 end
-local reply = {g}
-for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  if string.sub(field, 1, 2) == 'c:' then reply[#reply + 1] = string.sub(field, 3) end
-end
-return reply
+return redis.call('HGETALL', KEYS[1])
 `,
 };
 
@@ -234,6 +240,7 @@ export const ALL_SCRIPTS: readonly Script[] = [
   READ,
   CREATE_SESSION,
   CHANGE_CHANNELS,
+  NOTE,
   TAKE_OVER,
   PREPARE,
   COMMIT,
