@@ -37,18 +37,26 @@ function Status() {
 function Room({ name }: { readonly name: string }) {
   const { messages, gaps, status, error, publish } = useChannel<Line>(name, { history: 50 });
   const [text, setText] = useState("");
+  const [sending, setSending] = useState<readonly { readonly id: number; readonly text: string }[]>([]);
+  const lastId = useRef(0);
   const [failure, setFailure] = useState("");
   const end = useRef<HTMLLIElement>(null);
-  useEffect(() => end.current?.scrollIntoView({ block: "end" }), [messages]);
+  useEffect(() => {
+    // In a block: newer browsers return a promise, which would be taken for a clean-up.
+    end.current?.scrollIntoView({ block: "end" });
+  }, [messages, sending]);
   const send = (event: SubmitEvent) => {
     event.preventDefault();
     if (text.trim() === "") return;
     setText("");
     setFailure("");
-    publish({ text }).catch((reason: unknown) => {
-      setFailure(reason instanceof Error ? reason.message : String(reason));
-      setText(text);
-    });
+    // Offline it waits in the SDK's queue; until it is stored it is shown apart.
+    lastId.current += 1;
+    const id = lastId.current;
+    setSending((lines) => [...lines, { id, text }]);
+    publish({ text })
+      .catch((reason: unknown) => setFailure(reason instanceof Error ? reason.message : String(reason)))
+      .finally(() => setSending((lines) => lines.filter((line) => line.id !== id)));
   };
   return (
     <>
@@ -62,6 +70,13 @@ function Room({ name }: { readonly name: string }) {
             <b>{publisher}</b>
             <time>{new Date(timestamp).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}</time>
             <span>{data.text}</span>
+          </li>
+        ))}
+        {sending.map((line) => (
+          <li key={line.id} className="own sending">
+            <b>{options.user}</b>
+            <time>sending</time>
+            <span>{line.text}</span>
           </li>
         ))}
         <li ref={end} aria-hidden="true" className="end" />

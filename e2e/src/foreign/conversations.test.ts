@@ -1,8 +1,8 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { CLIENT_FRAME_ROWS, SERVER_FRAME_ROWS } from "@wscluster/protocol/gen";
-import type { FrameRow } from "@wscluster/protocol/gen";
 import { describe, expect, it } from "vitest";
 import { formatConversation, parseConversation, scoreOf } from "./conversation.ts";
+import { faultsOf } from "./frame-faults.ts";
 import { Placeholders } from "./placeholders.ts";
 import { playScore } from "./player.ts";
 import { SCORES } from "./scores.ts";
@@ -11,18 +11,6 @@ const folder = new URL("../../../docs/protocol/conversations/", import.meta.url)
 const files = readdirSync(folder).sort();
 const read = (file: string) => readFileSync(new URL(file, folder), "utf8");
 const RECORD = "record them again with `node scripts/enter.mjs e2e/src/foreign/main.ts`";
-
-/** What is wrong with a frame by the tables of the reference. */
-function faultsOf(frame: { readonly t: string }, rows: Readonly<Record<string, FrameRow>>): readonly string[] {
-  const row = rows[frame.t];
-  if (!row) return [`${frame.t} is not in the tables`];
-  const unknown = Object.keys(frame).filter((key) => key !== "t" && !(key in row.fields));
-  const missing = Object.entries(row.fields).filter(([key, field]) => field.length === 2 && !(key in frame));
-  return [
-    ...unknown.map((key) => `${frame.t}.${key} is not in the tables`),
-    ...missing.map(([key]) => `${frame.t}.${key} is missing`),
-  ];
-}
 
 describe("the recorded conversations", () => {
   it("are those of the scores", () => {
@@ -45,7 +33,7 @@ describe("the recorded conversations", () => {
     const lines = files.flatMap((file) => parseConversation(read(file)).lines);
     const faults = lines.flatMap((line) => {
       if (!("frame" in line)) return [];
-      return faultsOf(line.frame, "client" in line ? CLIENT_FRAME_ROWS : SERVER_FRAME_ROWS);
+      return faultsOf(line.frame.t, line.frame, "client" in line ? CLIENT_FRAME_ROWS : SERVER_FRAME_ROWS);
     });
     expect(faults).toEqual([]);
     expect(lines.length).toBeGreaterThan(100);

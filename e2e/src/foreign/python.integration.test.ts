@@ -19,7 +19,7 @@ const COUNT = 120;
 
 const python = await pythonWith(join(FOLDER, "requirements.txt"));
 
-describe.skipIf(!python.found)(`the Python client${whySkipped(python)}`, () => {
+describe.skipIf(!python.found)(`the Python client${whySkipped(python)}`, { timeout: 60_000 }, () => {
   const followers: JournalProcess[] = [];
   const ends: (() => Promise<void> | void)[] = [];
   let store: MemoryStore;

@@ -2,7 +2,7 @@
 
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync, existsSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -27,17 +27,29 @@ export async function pythonWith(requirements: string): Promise<Tool> {
   }
   const digest = createHash("sha256").update(readFileSync(requirements)).digest("hex").slice(0, 12);
   const folder = join(CACHE, `python-${digest}`);
-  const python = join(folder, "bin/python");
-  const mark = join(folder, "complete");
-  if (existsSync(mark)) return { found: true, path: python };
+  const path = join(folder, "bin/python");
+  if (existsSync(path)) return { found: true, path };
+  // Test files run beside each other: each makes its own, and the first one to finish is kept.
+  const own = `${folder}-${process.pid}`;
   try {
     mkdirSync(CACHE, { recursive: true });
-    await run("python3", ["-m", "venv", folder]);
-    await run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]);
-    writeFileSync(mark, "");
-    return { found: true, path: python };
+    await run("python3", ["-m", "venv", own]);
+    const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements];
+    await run(join(own, "bin/python"), pip);
+    keepFirst(own, folder);
+    return { found: true, path };
   } catch (error) {
+    rmSync(own, { recursive: true, force: true });
     return { found: false, reason: `pip could not install ${requirements}: ${lastLineOf(error)}` };
+  }
+}
+
+function keepFirst(own: string, shared: string): void {
+  try {
+    renameSync(own, shared);
+  } catch (error) {
+    if (!existsSync(shared)) throw error;
+    rmSync(own, { recursive: true, force: true });
   }
 }
 
@@ -49,9 +61,11 @@ export async function goProgram(folder: string): Promise<Tool> {
     return { found: false, reason: "no Go" };
   }
   const path = join(CACHE, "go-client");
+  const own = `${path}-${process.pid}`;
   try {
     mkdirSync(CACHE, { recursive: true });
-    await run("go", ["build", "-o", path, "."], { cwd: folder, timeout: 120_000 });
+    await run("go", ["build", "-o", own, "."], { cwd: folder, timeout: 180_000 });
+    renameSync(own, path);
     return { found: true, path };
   } catch (error) {
     return { found: false, reason: `go could not build ${folder}: ${lastLineOf(error)}` };

@@ -5,10 +5,11 @@ import { WIRE_ERRORS } from "../error-codes.ts";
 import { SUBPROTOCOL, WIRE_DEFAULTS } from "../limits.ts";
 import { CLIENT_FRAME_ROWS } from "./client-frame-rows.ts";
 import type { FrameRow } from "./frame-shape.ts";
+import { PLAIN_CLIENT_FRAME_ROWS, PLAIN_SERVER_FRAME_ROWS } from "./plain-frame-rows.ts";
 import { SERVER_FRAME_ROWS } from "./server-frame-rows.ts";
 
 /** Names of the Markdown files in `prose/`, in the order of the page. */
-export const PROSE = ["first", "second", "conversations"] as const;
+export const PROSE = ["first", "second", "plain", "conversations"] as const;
 export type Prose = Readonly<Record<(typeof PROSE)[number], string>>;
 
 /** A conversation's file name without its ending, and what it is about. */
@@ -71,6 +72,10 @@ ${Object.entries(LIMITS)
   .map(([name, meaning]) => `| \`${name}\` | ${values[name as keyof typeof WIRE_DEFAULTS]} | ${meaning} |`)
   .join("\n")}
 
+${filled(prose.plain)}
+
+${framesOf(PLAIN_CLIENT_FRAME_ROWS)}
+${framesOf(PLAIN_SERVER_FRAME_ROWS)}
 ${filled(prose.conversations)}
 
 ${conversations.map(({ name, about }) => `- [\`${name}\`](protocol/conversations/${name}.jsonl): ${about}`).join("\n")}

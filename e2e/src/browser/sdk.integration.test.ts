@@ -1,0 +1,137 @@
+// The SDK in a real browser, through breaks and moves: the oracle counts.
+
+import { MemoryStore, startServer } from "@wscluster/server/testing";
+import type { TestServer } from "@wscluster/server/testing";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { startTestEdge } from "../foreign/test-edge.ts";
+import type { TestEdge } from "../foreign/test-edge.ts";
+import { Oracle } from "../oracle/oracle.ts";
+import { findChromium, launchChromium, whySkipped } from "./chromium.ts";
+import type { Chromium } from "./chromium.ts";
+import { bundleFor, servePages } from "./page-server.ts";
+import type { PageServer } from "./page-server.ts";
+import { Tab } from "./tab.ts";
+
+const PATH = findChromium();
+const CHANNEL = "room";
+const PATIENCE = { timeout: 20_000, interval: 50 };
+const PAGE = `<!doctype html><title>tab</title><link rel="icon" href="data:,"><script type="module" src="/tab.js"></script>`;
+
+describe.skipIf(PATH === undefined)(`the SDK in Chromium${whySkipped(PATH)}`, { timeout: 90_000 }, () => {
+  let browser: Chromium;
+  let pages: PageServer;
+  let servers: TestServer[] = [];
+  let edge: TestEdge;
+  let tabs: Tab[] = [];
+
+  beforeAll(async () => {
+    browser = await launchChromium(PATH ?? "");
+    const script = await bundleFor(new URL("tab-script.ts", import.meta.url));
+    pages = await servePages({ "/index.html": PAGE, "/tab.js": script });
+  }, 60_000);
+
+  afterAll(async () => {
+    await browser?.stop();
+    await pages?.stop();
+  });
+
+  beforeEach(async () => {
+    const store = new MemoryStore();
+    servers = await Promise.all([startServer({ broker: store }), startServer({ broker: store })]);
+    edge = await startTestEdge(servers, server(0));
+    tabs = [];
+    for (const user of ["ann", "bob"]) {
+      tabs.push(await Tab.open(browser, pages.url, { url: edge.url, user, channel: CHANNEL, everyMs: 20 }));
+    }
+    await Promise.all(tabs.map((tab) => expect.poll(() => tab.count("stored"), PATIENCE).toBeGreaterThan(10)));
+  }, 60_000);
+
+  afterEach(async () => {
+    await Promise.all(tabs.map(({ page }) => page.close()));
+    await edge?.stop();
+    await Promise.all(servers.map((started) => started.stop()));
+  });
+
+  const server = (index: number): TestServer => servers[index] ?? expect.unreachable();
+  const tab = (index: number): Tab => tabs[index] ?? expect.unreachable();
+
+  function moveAll(from: TestServer, to: TestServer): number {
+    return from.sessions().filter((session) => from.forceMove(session, to) !== undefined).length;
+  }
+
+  /** Something goes on for a while in every tab. */
+  async function goOn(): Promise<void> {
+    const [first, second] = await Promise.all(tabs.map((one) => one.count("stored")));
+    await expect.poll(() => tab(0).count("stored"), PATIENCE).toBeGreaterThan((first ?? 0) + 10);
+    await expect.poll(() => tab(1).count("stored"), PATIENCE).toBeGreaterThan(second ?? 0);
+  }
+
+  /** @param unanswered publishes of which a page could not learn the answer, at most. */
+  async function expectNothingLost(unanswered = 0): Promise<void> {
+    await Promise.all(tabs.map((one) => one.finish()));
+    const tops = async () => Promise.all(tabs.map((one) => one.offset()));
+    await expect
+      .poll(async () => new Set(await tops()).size, { ...PATIENCE, message: "all tabs are at the same offset" })
+      .toBe(1);
+    const oracle = new Oracle();
+    for (const one of tabs) await one.report(oracle);
+    const verdict = oracle.verdict();
+    expect(verdict.examples).toEqual([]);
+    expect(verdict).toMatchObject({ ok: true, lost: 0, duplicated: 0, reordered: 0, weak: [] });
+    expect(verdict.delivered).toBeGreaterThan(60);
+    expect(verdict.unanswered).toBeLessThanOrEqual(unanswered);
+    expect(await Promise.all(tabs.map((one) => one.events("gap")))).toEqual([0, 0]);
+  }
+
+  it("moves from pod to pod and back without losing a message", async () => {
+    for (const [turn, [from, to]] of [[0, 1] as const, [1, 0] as const, [0, 1] as const].entries()) {
+      expect(moveAll(server(from), server(to))).toBe(2);
+      for (const one of tabs) await expect.poll(() => one.events("moved"), PATIENCE).toBe(turn + 1);
+      await goOn();
+    }
+    await expectNothingLost();
+    expect(await Promise.all(tabs.map((one) => one.events("disconnect")))).toEqual([0, 0]);
+  });
+
+  it("moves while its tab is in the background", async () => {
+    await tab(0).minimize(true);
+    await expect.poll(() => tab(0).isHidden(), PATIENCE).toBe(true);
+    expect(moveAll(server(0), server(1))).toBe(2);
+    for (const one of tabs) await expect.poll(() => one.events("moved"), PATIENCE).toBe(1);
+    await tab(0).minimize(false);
+    await expect.poll(() => tab(0).isHidden(), PATIENCE).toBe(false);
+    await goOn();
+    await expectNothingLost();
+  });
+
+  it("comes back after the browser froze its page and the connection died meanwhile", async () => {
+    await tab(0).freeze(true);
+    edge.cutAll();
+    await expect.poll(() => tab(1).events("resumed"), PATIENCE).toBe(1);
+    await tab(0).freeze(false);
+    await expect.poll(() => tab(0).events("resumed"), PATIENCE).toBe(1);
+    await goOn();
+    await expectNothingLost();
+  });
+
+  it("comes back after the machine was offline", async () => {
+    await browser.context.setOffline(true);
+    edge.cutAll();
+    for (const one of tabs) await expect.poll(() => one.events("disconnect"), PATIENCE).toBe(1);
+    edge.takesNew = server(1);
+    await browser.context.setOffline(false);
+    for (const one of tabs) await expect.poll(() => one.events("resumed"), PATIENCE).toBe(1);
+    await goOn();
+    expect(server(1).sessions()).toHaveLength(2);
+    await expectNothingLost();
+  });
+
+  it("goes on from its stored position after a reload, while the other tab moves", async () => {
+    await tab(0).reload();
+    expect(moveAll(server(0), server(1))).toBeGreaterThan(0);
+    await expect.poll(() => tab(1).events("moved"), PATIENCE).toBe(1);
+    await goOn();
+    // What was on its way when the page went is stored or not: the page that asked is gone.
+    await expectNothingLost(10);
+  });
+});
