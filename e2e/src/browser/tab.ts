@@ -43,8 +43,10 @@ export class Tab {
   /** Stops the page as the browser does with tabs that were in the background for long. */
   async freeze(isFrozen: boolean): Promise<void> {
     await this.#cdp.send("Page.setWebLifecycleState", { state: isFrozen ? "frozen" : "active" });
-    // A frozen page counts as hidden, and stays so.
-    if (!isFrozen) await this.page.bringToFront();
+    if (isFrozen) return;
+    // A frozen page counts as hidden, and stays so until its window is looked at again.
+    await this.minimize(true);
+    await this.minimize(false);
   }
 
   diary(): Promise<Diary> {
