@@ -52,7 +52,8 @@ export const ADMISSION_ROWS: readonly AdmissionRow[] = [
         service: { type: "NodePort", port: 80, annotations: { "example.com/a": "b" } },
       },
       rollout: { retainSeconds: 0, progressDeadlineSeconds: 600, revisionHistoryLimit: 5, abortedAttempt: "5f6d8c/1" },
-      moves: { maxPerSecond: 25, paused: false },
+      moves: { maxPerSecond: 25, emergencyMaxPerSecond: 25, paused: false },
+      disruption: { nodeDrain: true, cordonBatch: 2, deadlineSeconds: 600 },
       paused: false,
     },
   },
@@ -96,6 +97,11 @@ export const ADMISSION_ROWS: readonly AdmissionRow[] = [
     what: "history shorter than that",
     spec: times(200, 229),
     refused: "must be at least `config.connections.sessionTtlSeconds` + 30",
+  },
+  {
+    what: "an emergency pace below the default pace",
+    spec: withRest({ moves: { emergencyMaxPerSecond: 199 } }),
+    refused: "`emergencyMaxPerSecond` must be at least `maxPerSecond`",
   },
   { what: "history of just the default ttl and the margin", spec: times(undefined, 150) },
 

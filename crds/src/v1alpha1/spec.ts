@@ -131,6 +131,15 @@ export const rolloutSpec = z.strictObject({
 });
 
 export const disruptionSpec = z.strictObject({
+  nodeDrain: z
+    .boolean()
+    .optional()
+    .describe(
+      "Follow nodes: pods on a cordoned node are replaced one after another, pods on a node that is about to be removed give their connections away at once. False leaves it to evictions and to the pods' own drains. Defaults to true.",
+    ),
+  cordonBatch: whole(1, 100)
+    .optional()
+    .describe("Most pods that leave cordoned nodes at a time; each only when its replacement is ready. Defaults to 1."),
   deadlineSeconds: whole(10, 86_400)
     .optional()
     .describe(
@@ -229,7 +238,20 @@ export const webSocketClusterSpec = z
         maxPerSecond: whole(1, 100_000)
           .optional()
           .describe("Most connections moved per second, over the whole fleet. Defaults to 200."),
+        emergencyMaxPerSecond: whole(1, 100_000)
+          .optional()
+          .describe(
+            "The same where somebody else's deadline binds: pods that are being deleted, nodes that are being removed. At least `maxPerSecond`. Defaults to five times `maxPerSecond`.",
+          ),
         paused: z.boolean().optional().describe("Stops every voluntary move."),
+      })
+      .meta({
+        "x-kubernetes-validations": [
+          {
+            rule: "!has(self.emergencyMaxPerSecond) || self.emergencyMaxPerSecond >= (has(self.maxPerSecond) ? self.maxPerSecond : 200)",
+            message: "`emergencyMaxPerSecond` must be at least `maxPerSecond`",
+          },
+        ],
       })
       .optional()
       .describe("Pace of all moves."),

@@ -7,6 +7,7 @@ import { ClusterMemory } from "../cluster/memory.ts";
 import { observe } from "../cluster/observe.ts";
 import type { Action } from "../cluster/plan.ts";
 import { FIELD_REACH } from "../cluster/wanted.ts";
+import { paceLimitsOf } from "../moves/limits.ts";
 import {
   type CustomObject,
   decideApply,
@@ -39,6 +40,8 @@ export async function planLines(options: PlanOptions): Promise<string[]> {
     api.list(resources.podDisruptionBudgets, of),
     api.find(resources.secrets, { namespace, name: `${name}-keys` }),
   ]);
+  // Reading nodes is a right of its own; without it a plan leaves them out.
+  const nodes = await api.list(resources.nodes, {}).catch(() => undefined);
   const unknown = { kind: "unknown", why: "`plan` asks no pod" } as const;
   const observed = observe({
     nowMs,
@@ -51,7 +54,8 @@ export async function planLines(options: PlanOptions): Promise<string[]> {
     podState: () => unknown,
     edgeState: () => unknown,
     arrivals: () => undefined,
-    memory: new ClusterMemory(nowMs).facts(nowMs, undefined),
+    nodes: nodes?.items,
+    memory: new ClusterMemory(nowMs).facts(nowMs, paceLimitsOf(undefined)),
     defaults,
   });
   if (observed.kind === "invalid") return [observed.message];

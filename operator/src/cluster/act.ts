@@ -17,6 +17,7 @@ import {
   resources,
   type Store,
 } from "../kube/index.ts";
+import { paceLimitsOf } from "../moves/limits.ts";
 import type { PlannedGrant } from "../moves/planner.ts";
 import type { ContractWriter, WriteOutcome, WriteTarget } from "../contract/writer.ts";
 import { labelsFor, metadataFor } from "./decide/children/labels.ts";
@@ -230,7 +231,7 @@ class Run {
       grants.map(async (grant) => {
         const target = this.#targetOf((pod) => pod.key === grant.source);
         // Debited before it is sent: an answer that never comes must not give the tokens back.
-        if (target === undefined || !memory.spend(grant, nowMs(), facts.spec.moves?.maxPerSecond)) return;
+        if (target === undefined || !memory.spend(grant, nowMs(), paceLimitsOf(facts.spec.moves))) return;
         const { intent, count, windowMs, deadlineMs, targets, edge } = grant;
         const body = {
           intent,

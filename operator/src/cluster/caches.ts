@@ -6,6 +6,7 @@ import {
   type CustomObject,
   type KubeApi,
   type KubeObject,
+  type Node,
   type Pod,
   type PodDisruptionBudget,
   Reflector,
@@ -17,6 +18,7 @@ import {
   type Store,
 } from "../kube/index.ts";
 import type { Clock } from "../runtime/index.ts";
+import { nodeMarkOf } from "./nodes.ts";
 
 export type CacheOptions = {
   readonly client: KubeApi;
@@ -37,6 +39,9 @@ export class Caches {
   readonly configMaps: Kind<ConfigMap>;
   readonly secrets: Kind<Secret>;
   readonly budgets: Kind<PodDisruptionBudget>;
+  /** Of the whole cluster. Not waited for: without the right to read nodes everything else still works. */
+  readonly nodes: Reflector<Node>;
+  readonly #nodeMarks = new Map<string, string>();
   readonly #namespaces: readonly string[];
 
   constructor(options: CacheOptions) {
@@ -66,6 +71,21 @@ export class Caches {
     this.configMaps = kind(resources.configMaps, LABELS.cluster);
     this.secrets = kind(resources.secrets, LABELS.cluster);
     this.budgets = kind(resources.podDisruptionBudgets, LABELS.cluster);
+    this.nodes = new Reflector<Node>({ client, resource: resources.nodes, clock, random, onProblem });
+  }
+
+  /** Undefined until they have been read. */
+  knownNodes(): Node[] | undefined {
+    return this.nodes.hasSynced() ? this.nodes.store.list() : undefined;
+  }
+
+  /** Kubelets write their nodes all the time: only what says that pods have to go concerns anybody. */
+  #onNode({ type, object }: Change<Node>, onChange: (key: string) => void): void {
+    const { name } = object.metadata;
+    const mark = type === "deleted" ? "" : nodeMarkOf(object);
+    if ((this.#nodeMarks.get(name) ?? "") === mark) return;
+    this.#nodeMarks.set(name, mark);
+    for (const key of this.keys()) onChange(key);
   }
 
   #all(): Kind<KubeObject>[] {
@@ -90,6 +110,12 @@ export class Caches {
         cache.start();
       }
     }
+    this.#startNodes(onChange);
+  }
+
+  #startNodes(onChange: (key: string) => void): void {
+    this.nodes.onChange((change) => this.#onNode(change, onChange));
+    this.nodes.start();
   }
 
   hasSynced(): boolean {
@@ -102,7 +128,7 @@ export class Caches {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#all().flatMap(({ caches }) => caches.map((cache) => cache.stop())));
+    await Promise.all([this.nodes.stop(), ...this.#all().flatMap(({ caches }) => caches.map((cache) => cache.stop()))]);
   }
 
   /** The cache for objects of a kind in a namespace; undefined for kinds that are not cached. */

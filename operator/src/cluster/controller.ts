@@ -1,5 +1,5 @@
 // One pass over one WebSocketCluster: observe -> decide -> act -> one status write. The thin shell around the pure parts.
-import { PORTS } from "@wscluster/crds";
+import { PORTS, webSocketClusterSpec } from "@wscluster/crds";
 import type { WebSocketClusterStatus } from "@wscluster/crds";
 import type { ContractWriter } from "../contract/writer.ts";
 import type { PollTarget, StatePoller } from "../contract/poller.ts";
@@ -13,6 +13,7 @@ import {
   regardingOf,
   resources,
 } from "../kube/index.ts";
+import { type PaceLimits, paceLimitsOf } from "../moves/limits.ts";
 import type { Clock, ReconcileContext, ReconcileResult } from "../runtime/index.ts";
 import { act, ActError, type ActReport, adminPortOf } from "./act.ts";
 import type { Caches } from "./caches.ts";
@@ -142,11 +143,12 @@ export class ClusterReconciler {
       pods: caches.ofCluster(caches.pods, namespace, name),
       configMaps: caches.ofCluster(caches.configMaps, namespace, name),
       budgets: caches.ofCluster(caches.budgets, namespace, name),
+      nodes: caches.knownNodes(),
       keysExist: secrets.some((secret) => secret.metadata.name === `${name}-keys`),
       podState: (uid: string) => poller.podState(uid),
       edgeState: (uid: string) => poller.edgeState(uid),
       arrivals: (uid: string) => poller.arrivals(uid),
-      memory: mine.memory.facts(nowMs, maxPerSecondOf(cluster)),
+      memory: mine.memory.facts(nowMs, paceOf(cluster)),
       defaults,
     };
   }
@@ -294,12 +296,13 @@ export class ClusterReconciler {
   }
 }
 
-function maxPerSecondOf(cluster: CustomObject): number | undefined {
-  const { spec } = cluster;
-  if (typeof spec !== "object" || spec === null || !("moves" in spec)) return undefined;
-  const { moves } = spec;
-  if (typeof moves !== "object" || moves === null || !("maxPerSecond" in moves)) return undefined;
-  return typeof moves.maxPerSecond === "number" ? moves.maxPerSecond : undefined;
+function paceOf(cluster: CustomObject): PaceLimits {
+  const moves = webSocketClusterSpec.shape.moves.safeParse(fieldOf(cluster.spec, "moves"));
+  return paceLimitsOf(moves.success ? moves.data : undefined);
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
 }
 
 function pollTargetsOf(facts: ClusterFacts): PollTarget[] {

@@ -159,13 +159,24 @@ export type ClusterFacts = {
   readonly keysExist: boolean;
   /** PodDisruptionBudgets that exist, by name. */
   readonly budgets: readonly { readonly name: string; readonly uid: string; readonly resourceVersion: string }[];
+  /** Nodes with pods of ours that tell something; undefined when nodes cannot be read. */
+  readonly nodes: ReadonlyMap<string, NodeFacts> | undefined;
   readonly memory: MemoryFacts;
+};
+
+export type NodeFacts = {
+  /** Somebody may be about to drain it: nothing new is to go there. */
+  readonly cordoned: boolean;
+  /** It is about to be removed: why. */
+  readonly doomed: string | undefined;
 };
 
 /** What this process remembers between passes; losing it costs time, never safety. */
 export type MemoryFacts = {
   /** Tokens in the fleet's bucket now. */
   readonly tokens: number;
+  /** The same for moves with somebody else's deadline. */
+  readonly emergencyTokens: number;
   /** Time since the measure of progress last got better, and the measure's best value. */
   readonly progress: { readonly of: string; readonly sinceMs: number } | undefined;
   readonly grants: readonly SentGrant[];

@@ -1,30 +1,31 @@
 import { describe, expect, it } from "vitest";
-import { GRANT_WINDOW_MS } from "../moves/limits.ts";
+import { GRANT_WINDOW_MS, paceLimitsOf } from "../moves/limits.ts";
 import { ClusterMemory } from "./memory.ts";
 
+const TEN = paceLimitsOf({ maxPerSecond: 10 });
 const grant = (count: number) => ({ source: "a", targets: [{ pod: "t", count }] });
 
 describe("the budget", () => {
   it("is empty for one longest window after a new leader begins, and only then fills", () => {
     const memory = new ClusterMemory(0);
-    expect(memory.facts(GRANT_WINDOW_MS, 10).tokens).toBe(0);
-    expect(memory.facts(GRANT_WINDOW_MS + 500, 10).tokens).toBe(5);
-    expect(memory.facts(60_000, 10).tokens).toBe(10);
+    expect(memory.facts(GRANT_WINDOW_MS, TEN).tokens).toBe(0);
+    expect(memory.facts(GRANT_WINDOW_MS + 500, TEN).tokens).toBe(5);
+    expect(memory.facts(60_000, TEN).tokens).toBe(10);
   });
 
   it("is debited when a grant is sent, and refuses what it does not hold", () => {
     const memory = new ClusterMemory(0);
-    expect(memory.spend(grant(11), 60_000, 10)).toBe(false);
-    expect(memory.spend(grant(7), 60_000, 10)).toBe(true);
-    expect(memory.spend(grant(4), 60_000, 10)).toBe(false);
-    expect(memory.facts(60_000, 10)).toMatchObject({ tokens: 3, grants: [{ source: "a", sentAtMs: 60_000 }] });
-    expect(memory.facts(62_000, 10).grants).toEqual([]);
+    expect(memory.spend(grant(11), 60_000, TEN)).toBe(false);
+    expect(memory.spend(grant(7), 60_000, TEN)).toBe(true);
+    expect(memory.spend(grant(4), 60_000, TEN)).toBe(false);
+    expect(memory.facts(60_000, TEN)).toMatchObject({ tokens: 3, grants: [{ source: "a", sentAtMs: 60_000 }] });
+    expect(memory.facts(62_000, TEN).grants).toEqual([]);
   });
 
   it("never lets more than the rate through in any window", () => {
     const memory = new ClusterMemory(0);
     let sent = 0;
-    for (let nowMs = 60_000; nowMs < 70_000; nowMs += 100) if (memory.spend(grant(3), nowMs, 10)) sent += 3;
+    for (let nowMs = 60_000; nowMs < 70_000; nowMs += 100) if (memory.spend(grant(3), nowMs, TEN)) sent += 3;
     expect(sent).toBeLessThanOrEqual(10 + 10 * 10);
     expect(sent).toBeGreaterThan(95);
   });
@@ -41,18 +42,18 @@ describe("progress", () => {
     // More again, and back to where it was: that is no progress.
     at(memory, 90, 3_000);
     at(memory, 80, 4_000);
-    expect(memory.facts(5_000, 10).progress).toEqual({ of: "r/1 move", sinceMs: 2_000 });
-    expect(memory.facts(5_000, 10).movedPerSecond).toBeCloseTo(20 / 3);
+    expect(memory.facts(5_000, TEN).progress).toEqual({ of: "r/1 move", sinceMs: 2_000 });
+    expect(memory.facts(5_000, TEN).movedPerSecond).toBeCloseTo(20 / 3);
   });
 
   it("does not run while moves are held, and begins anew with each step", () => {
     const memory = new ClusterMemory(0);
     at(memory, 100, 1_000);
     at(memory, 100, 9_000, true);
-    expect(memory.facts(9_000, 10).progress?.sinceMs).toBe(9_000);
+    expect(memory.facts(9_000, TEN).progress?.sinceMs).toBe(9_000);
     at(memory, 100, 12_000, false, "r/2 move");
-    expect(memory.facts(12_000, 10).progress).toEqual({ of: "r/2 move", sinceMs: 12_000 });
+    expect(memory.facts(12_000, TEN).progress).toEqual({ of: "r/2 move", sinceMs: 12_000 });
     memory.observe({ progress: undefined }, 13_000);
-    expect(memory.facts(13_000, 10).progress).toBe(undefined);
+    expect(memory.facts(13_000, TEN).progress).toBe(undefined);
   });
 });

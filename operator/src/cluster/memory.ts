@@ -1,6 +1,6 @@
 // What one process remembers of a cluster between passes. Losing it costs time, never safety.
-import { DEFAULT_MAX_PER_SECOND } from "../moves/limits.ts";
-import { bucketSpecFor, debit, type MoveLedger, newLedger, tokensAt } from "./ledger.ts";
+import type { PaceLimits } from "../moves/limits.ts";
+import { debit, type MoveLedger, newLedger, tokensAt } from "./ledger.ts";
 import type { PlannedGrant } from "../moves/planner.ts";
 import type { MemoryFacts } from "./facts.ts";
 import type { Plan } from "./plan.ts";
@@ -20,7 +20,7 @@ export class ClusterMemory {
     this.#ledger = newLedger(nowMs);
   }
 
-  facts(nowMs: number, maxPerSecond: number | undefined): MemoryFacts {
+  facts(nowMs: number, limits: PaceLimits): MemoryFacts {
     const progress = this.#progress;
     const first = this.#pace[0];
     const last = this.#pace.at(-1);
@@ -30,7 +30,7 @@ export class ClusterMemory {
         ? undefined
         : Math.max(0, ((first.left - last.left) * 1_000) / spanMs);
     return {
-      tokens: tokensAt(this.#ledger, maxPerSecond ?? DEFAULT_MAX_PER_SECOND, nowMs),
+      ...tokensAt(this.#ledger, limits, nowMs),
       progress: progress === undefined ? undefined : { of: progress.of, sinceMs: progress.sinceMs },
       grants: this.#ledger.grants.filter((grant) => nowMs - grant.sentAtMs < 2_000),
       movedPerSecond,
@@ -73,11 +73,15 @@ export class ClusterMemory {
   }
 
   /** Debits one grant, at the moment before it is sent. False when the budget does not hold it. */
-  spend(grant: Pick<PlannedGrant, "source" | "targets">, nowMs: number, maxPerSecond: number | undefined): boolean {
-    const rate = maxPerSecond ?? DEFAULT_MAX_PER_SECOND;
+  spend(
+    grant: Pick<PlannedGrant, "source" | "targets"> & { readonly isEmergency?: boolean },
+    nowMs: number,
+    limits: PaceLimits,
+  ): boolean {
     const count = grant.targets.reduce((sum, target) => sum + target.count, 0);
-    if (count > Math.min(tokensAt(this.#ledger, rate, nowMs), bucketSpecFor(rate).burst)) return false;
-    this.#ledger = debit(this.#ledger, { source: grant.source, sentAtMs: nowMs, targets: grant.targets }, rate);
+    const { tokens, emergencyTokens } = tokensAt(this.#ledger, limits, nowMs);
+    if (count > (grant.isEmergency === true ? emergencyTokens : tokens)) return false;
+    this.#ledger = debit(this.#ledger, { source: grant.source, sentAtMs: nowMs, targets: grant.targets }, limits);
     return true;
   }
 }

@@ -9,7 +9,7 @@ import {
   type WebSocketClusterStatus,
 } from "@wscluster/crds";
 import { podKey, type EdgeInstructions, type EdgeState, type PodMode, type PodState } from "@wscluster/protocol";
-import type { ConfigMap, CustomObject, Pod, PodDisruptionBudget, ReplicaSet } from "../kube/index.ts";
+import type { ConfigMap, CustomObject, Node, Pod, PodDisruptionBudget, ReplicaSet } from "../kube/index.ts";
 import { parseLiveConfig } from "./decide/children/live-config.ts";
 import {
   type ArrivalFacts,
@@ -25,6 +25,7 @@ import {
   type SetMarks,
   type Template,
 } from "./facts.ts";
+import { nodeFactsOf } from "./nodes.ts";
 import { podTroubleOf } from "./pod-trouble.ts";
 import { projectEdge, projectServers, revisionOf } from "./wanted.ts";
 
@@ -36,6 +37,8 @@ export type Sources = {
   readonly pods: readonly Pod[];
   readonly configMaps: readonly ConfigMap[];
   readonly budgets: readonly PodDisruptionBudget[];
+  /** Undefined when nodes cannot be read. */
+  readonly nodes: readonly Node[] | undefined;
   readonly keysExist: boolean;
   readonly podState: (uid: string) => Reading<PodState>;
   readonly edgeState: (uid: string) => Reading<EdgeState>;
@@ -109,6 +112,10 @@ export function observe(sources: Sources): Observation {
     config: liveConfig === undefined ? undefined : parseLiveConfig(liveConfig),
     keysExist: sources.keysExist,
     budgets: sources.budgets.map(({ metadata: { name, uid, resourceVersion } }) => ({ name, uid, resourceVersion })),
+    nodes:
+      sources.nodes === undefined
+        ? undefined
+        : new Map(sources.nodes.map((node) => [node.metadata.name, nodeFactsOf(node)])),
     memory: sources.memory,
   };
   return { kind: "valid", facts };

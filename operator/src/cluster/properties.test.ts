@@ -21,6 +21,9 @@ type Happening =
   | { readonly what: "bad image" }
   | { readonly what: "replicas"; readonly to: number }
   | { readonly what: "abort" }
+  | { readonly what: "cordon"; readonly node: number; readonly seconds: number }
+  | { readonly what: "remove node"; readonly seconds: number }
+  | { readonly what: "delete pod"; readonly at: number }
   | { readonly what: "restart" }
   | { readonly what: "wipe" }
   | { readonly what: "store"; readonly seconds: number }
@@ -31,6 +34,13 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   fc.record({ what: fc.constant("bad image" as const) }),
   fc.record({ what: fc.constant("replicas" as const), to: fc.integer({ min: 1, max: 4 }) }),
   fc.record({ what: fc.constant("abort" as const) }),
+  fc.record({
+    what: fc.constant("cordon" as const),
+    node: fc.integer({ min: 1, max: 2 }),
+    seconds: fc.integer({ min: 1, max: 20 }),
+  }),
+  fc.record({ what: fc.constant("remove node" as const), seconds: fc.integer({ min: 1, max: 20 }) }),
+  fc.record({ what: fc.constant("delete pod" as const), at: fc.nat(5) }),
   fc.record({ what: fc.constant("restart" as const) }),
   fc.record({ what: fc.constant("wipe" as const) }),
   fc.record({ what: fc.constant("store" as const), seconds: fc.integer({ min: 1, max: 10 }) }),
@@ -51,6 +61,19 @@ function happen(world: World, event: Happening, run: (seconds: number) => void):
       const attempt = world.facts().sets.find((set) => set.role === "candidate")?.attempt;
       if (attempt !== undefined) world.setSpec({ rollout: { ...ROLLOUT, abortedAttempt: attempt } });
       return;
+    }
+    case "cordon":
+      world.setNode(`node-${event.node}`, { unschedulable: true });
+      run(event.seconds);
+      return world.setNode(`node-${event.node}`, {});
+    case "remove node":
+      world.isEmergency = true;
+      world.setNode("node-2", { taints: [{ key: "karpenter.sh/disrupted", effect: "NoSchedule" }] });
+      run(event.seconds);
+      return world.setNode("node-2", {});
+    case "delete pod": {
+      const { pods } = world.facts();
+      return world.deletePod(pods[event.at % Math.max(1, pods.length)]?.name ?? "");
     }
     case "restart":
       return world.restartOperator();
@@ -96,6 +119,7 @@ describe("a fleet under any script", () => {
             phases.note(world);
           }
         };
+        world.addNode("node-2");
         run(8);
         world.fleet.arrive(36);
         world.fleet.arrive(3, "plain");

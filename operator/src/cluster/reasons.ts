@@ -37,6 +37,7 @@ export const CONDITION_REASONS = {
   RolledBack: "The user wants the former revision again.",
   ProgressDeadlineExceeded: "There was no progress for `rollout.progressDeadlineSeconds`.",
   ScalingDown: "Pods that are no longer wanted are being emptied.",
+  Evacuating: "Pods that are being deleted, or whose nodes are cordoned or being removed, give their connections away.",
   ScaleDownHeld: "Fewer pods could not hold the present connections.",
   Paused: "`paused` stops all reconciliation.",
   StoreAnswers: "The store answers.",
@@ -71,6 +72,10 @@ export const EVENT_REASONS = {
   MovesFrozen: { type: "Warning", meaning: "The store is away: moves wait." },
   MovesResumed: { type: "Normal", meaning: "The store is back: moves go on." },
   ScalingDown: { type: "Normal", meaning: "A pod was detached and its connections move away." },
+  Evacuating: {
+    type: "Normal",
+    meaning: "A pod leaves its set because its node is cordoned or being removed; a replacement is made elsewhere.",
+  },
   PodRemoved: { type: "Normal", meaning: "A detached pod was empty and is deleted." },
   DrainDeadlineExceeded: {
     type: "Warning",

@@ -24,6 +24,17 @@ function begin(world: World): void {
   world.run(2);
 }
 
+/** The same with so many nodes. */
+function beginOn(world: World, nodes: number): void {
+  for (let node = 2; node <= nodes; node++) world.addNode(`node-${node}`);
+  begin(world);
+}
+
+const isLeft = (world: World, node: string): boolean =>
+  world.facts().pods.every((pod) => pod.node !== node) &&
+  world.facts().pods.length === world.facts().spec.replicas &&
+  world.facts().pods.every((pod) => pod.ready);
+
 const isAt = (world: World, image: string) => () =>
   world.facts().sets.length > 0 &&
   world.facts().sets.every((set) => (set.image === image ? set.role === "stable" : set.step === "history"));
@@ -168,6 +179,64 @@ const STORIES: Record<string, Story> = {
     world.say("the operator is replaced: the deadline goes on");
     world.restartOperator();
     expect(world.run(90, () => world.facts().pods.length === 2)).toBe(true);
+  },
+  cordon(world) {
+    beginOn(world, 3);
+    world.say("node-1 is cordoned");
+    world.setNode("node-1", { unschedulable: true });
+    expect(world.run(60, () => isLeft(world, "node-1"))).toBe(true);
+    world.run(3);
+    world.say("node-2 is cordoned, and uncordoned before its pod's replacement is ready");
+    world.setNode("node-2", { unschedulable: true });
+    world.run(2);
+    world.setNode("node-2", {});
+    world.run(20);
+  },
+  "node-drain"(world) {
+    beginOn(world, 2);
+    world.say("kubectl drain node-1");
+    world.drainNode("node-1");
+    expect(world.run(90, () => isLeft(world, "node-1"))).toBe(true);
+    world.run(5);
+  },
+  "node-drain-without-operator"(world) {
+    beginOn(world, 2);
+    world.say("the operator goes away; kubectl drain node-1");
+    world.operatorIsUp = false;
+    world.drainNode("node-1");
+    expect(world.run(120, () => isLeft(world, "node-1"))).toBe(true);
+    world.say("the operator is back");
+    world.restartOperator();
+    world.operatorIsUp = true;
+    world.run(10);
+  },
+  "cordon-all-then-drain"(world) {
+    beginOn(world, 2);
+    world.say("both nodes are cordoned, then drained; a new node comes 20 s later");
+    world.drainNode("node-1");
+    world.drainNode("node-2");
+    world.run(20);
+    world.addNode("node-9");
+    expect(world.run(120, () => isLeft(world, "node-1") && isLeft(world, "node-2"))).toBe(true);
+    world.run(5);
+  },
+  "node-removed"(world) {
+    beginOn(world, 2);
+    world.say("node-1 is going to be removed");
+    world.isEmergency = true;
+    world.setNode("node-1", { taints: [{ key: "ToBeDeletedByClusterAutoscaler", effect: "NoSchedule" }] });
+    expect(world.run(60, () => isLeft(world, "node-1"))).toBe(true);
+    world.run(5);
+  },
+  "pod-deleted"(world) {
+    beginOn(world, 2);
+    world.setSpec({ moves: { maxPerSecond: 2, emergencyMaxPerSecond: 20 } });
+    world.say("somebody deletes a pod");
+    world.deletePod(world.facts().pods[0]?.name ?? "");
+    expect(
+      world.run(30, () => world.facts().pods.length === 3 && !world.facts().pods.some((pod) => pod.deleting)),
+    ).toBe(true);
+    world.run(5);
   },
   "three-revisions"(world) {
     begin(world);

@@ -34,6 +34,24 @@ describe("planGrants", () => {
     expect(limitedBy).toBe("Budget");
   });
 
+  it("lets only those with somebody else's deadline use the emergency pace, and counts it against the others", () => {
+    const doomed = donor("a", 50, { intent: "evacuate/a", isEmergency: true });
+    const cordoned = donor("b", 50, { intent: "evacuate/b" });
+    const all = { donors: [cordoned, doomed, donor("c", 50)], targets: [target("t", { capacity: 1_000 })] };
+    const counts = (tokens: number, emergencyTokens: number) =>
+      plan({ ...all, tokens, emergencyTokens }).grants.map(({ source, count, isEmergency }) => [
+        source,
+        count,
+        isEmergency === true,
+      ]);
+    expect(counts(10, 30)).toEqual([["a", 30, true]]);
+    expect(counts(60, 100)).toEqual([
+      ["a", 50, true],
+      ["b", 10, false],
+    ]);
+    expect(counts(0, 0)).toEqual([]);
+  });
+
   it("levels the targets and counts what is on its way to them", () => {
     const { grants } = plan({
       donors: [donor("a", 30)],

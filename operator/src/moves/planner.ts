@@ -15,6 +15,8 @@ export type Donor = {
   readonly turn?: number;
   /** Take only connections of this edge pod. */
   readonly edge?: string;
+  /** Somebody else's deadline binds: the emergency pace holds. */
+  readonly isEmergency?: boolean;
 };
 
 /** A pod that may be named in a grant: active, ready, fresh and known to every live edge. */
@@ -34,6 +36,7 @@ export type PlannedGrant = {
   readonly deadlineMs: number;
   readonly targets: readonly GrantTarget[];
   readonly edge?: string;
+  readonly isEmergency?: boolean;
 };
 
 export type MoveFacts = {
@@ -41,6 +44,8 @@ export type MoveFacts = {
   readonly targets: readonly Target[];
   /** Whole tokens of the fleet's bucket. */
   readonly tokens: number;
+  /** Tokens for donors with somebody else's deadline, never fewer. Default: `tokens`. */
+  readonly emergencyTokens?: number;
   /** Grants of the last windows: what they reserve at the targets may not have arrived yet. */
   readonly recent: readonly SentGrant[];
 };
@@ -64,13 +69,18 @@ export function planGrants(facts: MoveFacts): MovePlan {
   const room = roomOf(facts.targets, facts.recent);
   if (room.length === 0) return { grants: [], limitedBy: "NoTarget" };
   let tokens = Math.max(0, Math.floor(facts.tokens));
+  let emergencyTokens = Math.max(tokens, Math.floor(facts.emergencyTokens ?? tokens));
   let left = room.reduce((sum, target) => sum + target.free, 0);
   const wanted = donors.reduce((sum, donor) => sum + donor.connections - donor.moving, 0);
-  const limitedBy = left < Math.min(tokens, wanted) ? "TargetsFull" : tokens < wanted ? "Budget" : "Nothing";
+  const urgent = donors
+    .filter((donor) => donor.isEmergency === true)
+    .reduce((sum, donor) => sum + donor.connections - donor.moving, 0);
+  const affordable = Math.max(tokens, Math.min(emergencyTokens, urgent));
+  const limitedBy = left < Math.min(affordable, wanted) ? "TargetsFull" : affordable < wanted ? "Budget" : "Nothing";
   const grants: PlannedGrant[] = [];
   for (const group of groupsByTurn(donors)) {
     const shares = shareOut(
-      Math.min(tokens, left),
+      Math.min(group[0]?.isEmergency === true ? emergencyTokens : tokens, left),
       group.map((donor) => donor.connections - donor.moving),
     );
     group.forEach((donor, index) => {
@@ -81,7 +91,8 @@ export function planGrants(facts: MoveFacts): MovePlan {
       const targets = fill(room, count, mayReturn ? undefined : donor.key);
       const placed = targets.reduce((sum, target) => sum + target.count, 0);
       if (placed === 0) return;
-      tokens -= placed;
+      tokens = Math.max(0, tokens - placed);
+      emergencyTokens -= placed;
       left -= placed;
       grants.push({
         source: donor.key,
@@ -91,6 +102,7 @@ export function planGrants(facts: MoveFacts): MovePlan {
         deadlineMs: MOVE_DEADLINE_MS,
         targets,
         ...(donor.edge === undefined ? {} : { edge: donor.edge }),
+        ...(donor.isEmergency === true ? { isEmergency: true } : {}),
       });
     });
   }
@@ -109,8 +121,16 @@ function onePerSource(donors: readonly Donor[]): Donor[] {
   const first = new Map<string, Donor>();
   for (const donor of ordered) if (!first.has(donor.key)) first.set(donor.key, donor);
   return [...first.values()].toSorted(
-    (a, b) => rankOf(a.intent) - rankOf(b.intent) || (a.turn ?? 0) - (b.turn ?? 0) || compareText(a.key, b.key),
+    (a, b) =>
+      rankOf(a.intent) - rankOf(b.intent) ||
+      urgencyOf(a) - urgencyOf(b) ||
+      (a.turn ?? 0) - (b.turn ?? 0) ||
+      compareText(a.key, b.key),
   );
+}
+
+function urgencyOf(donor: Donor): number {
+  return donor.isEmergency === true ? 0 : 1;
 }
 
 function compareText(a: string, b: string): number {
@@ -182,7 +202,7 @@ export function shareOut(total: number, weights: readonly number[]): number[] {
 function groupsByTurn(donors: readonly Donor[]): Donor[][] {
   const groups = new Map<string, Donor[]>();
   for (const donor of donors) {
-    const key = `${rankOf(donor.intent)} ${donor.turn ?? 0}`;
+    const key = `${rankOf(donor.intent)} ${urgencyOf(donor)} ${donor.turn ?? 0}`;
     groups.set(key, [...(groups.get(key) ?? []), donor]);
   }
   return [...groups.values()];

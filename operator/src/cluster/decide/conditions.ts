@@ -1,10 +1,11 @@
 // The conditions, each with one reason of reasons.ts and a sentence for people. Pure.
 import type { Condition } from "@wscluster/crds";
-import type { ClusterFacts, SetStep } from "../facts.ts";
+import { type ClusterFacts, connectionsOf, type SetStep } from "../facts.ts";
 import type { ConditionReason, ConditionType } from "../reasons.ts";
 import { timestampOf } from "./children/replica-set.ts";
 import { type Decision, receiptsOf } from "./decision.ts";
 import { hasEdge, liveEdges } from "./edges.ts";
+import { doomOf, isEvacuated } from "./evacuation.ts";
 import { connectionsLeft } from "./moving.ts";
 import { attachedPods, nameOf } from "./sets.ts";
 
@@ -71,6 +72,7 @@ const SERVING: ReadonlySet<ConditionReason> = new Set([
   "Retaining",
   "Retiring",
   "ScalingDown",
+  "Evacuating",
   "EdgeRolling",
   "ScaleDownHeld",
 ]);
@@ -160,6 +162,18 @@ function progressingVerdict(decision: Decision): Verdict {
   }
   if (scale.held !== undefined) {
     return { status: "False", reason: "ScaleDownHeld", message: `fewer pods are wanted, but ${scale.held}` };
+  }
+  const evacuated = facts.pods.filter((pod) => isEvacuated(facts, pod) && (connectionsOf(pod) ?? 0) > 0);
+  if (evacuated.length > 0) {
+    const count = evacuated.reduce((sum, pod) => sum + (connectionsOf(pod) ?? 0), 0);
+    const why = evacuated.map((pod) => doomOf(facts, pod)).find((one) => one !== undefined) ?? "nodes are cordoned";
+    return (
+      held(decision) ?? {
+        status: "True",
+        reason: "Evacuating",
+        message: `${evacuated.length} pods give their connections away (${why}), ${count} connections are left on them`,
+      }
+    );
   }
   const draining = facts.pods.filter((pod) => pod.set === "draining" && !pod.deleting);
   if (draining.length > 0) {

@@ -44,7 +44,7 @@ export function decide(facts: ClusterFacts): Plan {
   const kept = sets.filter((set) => !history.some((old) => old.name === set.name));
   const actions: Action[] = [
     ...baseActions(facts),
-    ...(scale.detach === undefined ? [] : [detachPatch(facts.cluster, scale.detach, facts.nowMs)]),
+    ...scale.detach.map((pod) => detachPatch(facts.cluster, pod, facts.nowMs)),
     ...setActions(facts, kept, trafficBy, scale),
     ...edge.actions,
     ...labelActions(facts, trafficBy, scale.detach),
@@ -97,7 +97,7 @@ function idlePlan(facts: ClusterFacts): Plan {
     rollout: { sets, events: [], waiting: undefined, requeueAfterMs: undefined },
     taker,
     handedOver,
-    scale: { replicas: new Map(), detach: undefined, held: undefined, events: [] },
+    scale: { replicas: new Map(), detach: [], held: undefined, events: [] },
     movement: { donors: [], targets: [], held: undefined },
     moves: { grants: [], limitedBy: "Nothing" },
     edge: { actions: [], removals: [], budgets: [], leaving: [], isRolling: false },
@@ -156,7 +156,7 @@ function setActions(
  */
 function guardFor(live: SetFacts, scale: Scale): { uid: string; resourceVersion?: string } {
   const { uid, resourceVersion } = live;
-  return scale.detach?.revision === live.revision ? { uid } : { uid, resourceVersion };
+  return scale.detach.some((pod) => pod.revision === live.revision) ? { uid } : { uid, resourceVersion };
 }
 
 function hasBudget(facts: ClusterFacts, set: PlannedSet): boolean {
@@ -177,10 +177,10 @@ function budgetRemovals(facts: ClusterFacts, sets: readonly PlannedSet[], edgeBu
 function labelActions(
   facts: ClusterFacts,
   trafficBy: ReadonlyMap<string, PodMode>,
-  detached: ServerPodFacts | undefined,
+  detached: readonly ServerPodFacts[],
 ): Action[] {
   return facts.pods.flatMap((pod) => {
-    if (pod.deleting || pod.uid === detached?.uid) return [];
+    if (pod.deleting || detached.some((leaver) => leaver.uid === pod.uid)) return [];
     const traffic = pod.set === "draining" ? "none" : (trafficBy.get(pod.revision) ?? "none");
     return pod.traffic === traffic ? [] : [trafficPatch(pod, traffic)];
   });
@@ -215,6 +215,7 @@ function grantsNow(facts: ClusterFacts, movement: ReturnType<typeof movementOf>)
     donors: movement.donors,
     targets: movement.targets,
     tokens: facts.memory.tokens,
+    emergencyTokens: facts.memory.emergencyTokens,
     recent: facts.memory.grants,
   });
 }

@@ -1,9 +1,10 @@
 // Which pods are to be left and by whom they may be taken in: the donors and targets that the move planner gets. Pure.
 import type { IntentId } from "@wscluster/protocol";
-import { type ClusterFacts, connectionsOf, freshValue } from "../facts.ts";
+import { type ClusterFacts, connectionsOf, type EdgePodFacts, freshValue, type ServerPodFacts } from "../facts.ts";
 import type { Donor, Target } from "../../moves/planner.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { hasEdge, liveEdges } from "./edges.ts";
+import { doomOf, isCordoned, isEvacuated } from "./evacuation.ts";
 import { attachedPods, type PlannedSet } from "./sets.ts";
 
 export type Movement = {
@@ -21,7 +22,7 @@ export function movementOf(
   dependencies: Dependencies,
   leavingEdges: readonly string[],
 ): Movement {
-  const donors = [...podDonors(facts, sets, taker), ...edgeDonors(facts, leavingEdges)];
+  const all = [...podDonors(facts, sets, taker), ...edgeDonors(facts, leavingEdges)];
   const targets = taker === undefined ? [] : targetsOf(facts, taker);
   // A pod may not be asked to send to itself or to one that leaves as well; targets are of the taker and attached.
   const held =
@@ -32,20 +33,43 @@ export function movementOf(
         : isHandedOver
           ? undefined
           : "NotHandedOver";
-  return { donors, targets, held };
+  // Targets are proved one by one: who has somebody else's deadline does not wait for the hand-over.
+  const urgent = all.filter((donor) => donor.isEmergency === true);
+  return held === "NotHandedOver" && urgent.length > 0
+    ? { donors: urgent, targets, held: undefined }
+    : { donors: all, targets, held };
 }
 
 function podDonors(facts: ClusterFacts, sets: readonly PlannedSet[], taker: PlannedSet | undefined): Donor[] {
   return facts.pods.flatMap((pod) => {
     const state = freshValue(pod.state);
-    if (pod.deleting || !pod.running || state === undefined || state.connections === 0) return [];
+    if (!pod.running || state === undefined || state.connections === 0) return [];
     const set = sets.find((candidate) => candidate.revision === pod.revision);
-    const intent = intentOf(pod, set, taker);
+    const isUrgent = doomOf(facts, pod) !== undefined && !isLastResort(facts, pod, taker);
+    // The same intent as the pod's own drain: both share its receipts.
+    const intent: IntentId | undefined =
+      taker !== undefined && (isUrgent || isEvacuated(facts, pod)) && !isLastResort(facts, pod, taker)
+        ? `evacuate/${pod.key}`
+        : intentOf(pod, set, taker);
     if (intent === undefined) return [];
     // Stable is the way back: it is emptied last.
     const turn = set?.role === "stable" ? 1 : 0;
-    return [{ key: pod.key, intent, connections: state.connections, moving: state.moving, turn }];
+    return [
+      {
+        key: pod.key,
+        intent,
+        connections: state.connections,
+        moving: state.moving,
+        turn,
+        ...(isUrgent ? { isEmergency: true } : {}),
+      },
+    ];
   });
+}
+
+/** Still attached and taking new connections because there is nobody else: it is not left. */
+function isLastResort(facts: ClusterFacts, pod: ServerPodFacts, taker: PlannedSet | undefined): boolean {
+  return pod.set === "attached" && !pod.deleting && pod.revision === taker?.revision && isCordoned(facts, pod);
 }
 
 function intentOf(
@@ -72,7 +96,9 @@ function edgeDonors(facts: ClusterFacts, leavingEdges: readonly string[]): Donor
       const intent: IntentId = `edgeDrain/${edge.key}`;
       // Which of the pod's clients are being asked is not known by edge: none is asked twice rather than some.
       const moving = Math.min(server.sessions, freshValue(pod.state)?.moving ?? 0);
-      return [{ key, intent, connections: server.sessions, moving, edge: edge.key }];
+      const isEmergency = edge.deleting;
+      const donor: Donor = { key, intent, connections: server.sessions, moving, edge: edge.key };
+      return [isEmergency ? { ...donor, isEmergency } : donor];
     });
   });
 }
@@ -81,7 +107,17 @@ function edgeDonors(facts: ClusterFacts, leavingEdges: readonly string[]): Donor
 export function targetsOf(facts: ClusterFacts, taker: PlannedSet): Target[] {
   const edges = hasEdge(facts) ? liveEdges(facts) : [];
   if (hasEdge(facts) && edges.length === 0) return [];
-  return attachedPods(facts.pods, taker).flatMap((pod) => {
+  const pods = attachedPods(facts.pods, taker);
+  const safe = targetsAmong(
+    pods.filter((pod) => !isCordoned(facts, pod)),
+    edges,
+  );
+  // Who has to go soon himself is the last resort.
+  return safe.length > 0 ? safe : targetsAmong(pods, edges);
+}
+
+function targetsAmong(pods: readonly ServerPodFacts[], edges: readonly EdgePodFacts[]): Target[] {
+  return pods.flatMap((pod) => {
     const state = freshValue(pod.state);
     if (!pod.ready || state === undefined || state.sealed || state.terminating || state.mode !== "active") return [];
     const isKnown = edges.every((edge) => {

@@ -3,6 +3,7 @@
 import { type ClusterFacts, connectionsOf, freshValue, type ServerPodFacts } from "../facts.ts";
 import type { EventValue } from "../plan.ts";
 import type { Dependencies } from "./dependencies.ts";
+import { cordonSurge, doomedPods, doomOf, isCordoned } from "./evacuation.ts";
 import { DEFAULT_RETAIN_SECONDS } from "./rollout.ts";
 import { attachedPods, nameOf, type PlannedSet } from "./sets.ts";
 import { lowestReplicas } from "./victims.ts";
@@ -12,8 +13,8 @@ const FILL_LIMIT = 0.9;
 
 export type Scale = {
   readonly replicas: ReadonlyMap<string, number>;
-  /** The one pod that leaves its set in this pass. */
-  readonly detach: ServerPodFacts | undefined;
+  /** Pods that leave their sets in this pass: one by choice, or all of a node that is being removed. */
+  readonly detach: readonly ServerPodFacts[];
   readonly held: string | undefined;
   readonly events: readonly EventValue[];
 };
@@ -26,31 +27,50 @@ export function planScale(
 ): Scale {
   const replicas = new Map<string, number>();
   const isAtRest = !sets.some((set) => set.role === "candidate" || set.role === "superseded");
-  let detach: ServerPodFacts | undefined;
+  const detach: ServerPodFacts[] = [];
   let held: string | undefined;
   const events: EventValue[] = [];
+  const mayEvacuate = dependencies.state === "ok" && facts.spec.moves?.paused !== true;
   for (const set of sets) {
-    const wanted = wantedReplicas(facts, set, isAtRest);
+    const surge = set === taker && isAtRest && set.live !== undefined && mayEvacuate ? cordonSurge(facts, set) : 0;
+    const wanted = wantedReplicas(facts, set, isAtRest) + surge;
     const attached = attachedPods(facts.pods, set);
     const mayGo = set.live === undefined ? wanted : lowestReplicas(set.live, attached);
     replicas.set(set.revision, Math.max(wanted, Math.min(set.replicas, mayGo)));
-    const straggling = detach === undefined ? stragglingPod(facts, set, attached, dependencies) : undefined;
+    const straggling = detach.length === 0 ? stragglingPod(facts, set, attached, dependencies) : undefined;
     if (straggling !== undefined && set.live !== undefined && replicas.get(set.revision) === set.live.replicas) {
-      detach = straggling;
+      detach.push(straggling);
       replicas.set(set.revision, set.live.replicas - 1);
       events.push({
         reason: "ScalingDown",
         message: `pod ${straggling.name} of the retired ${nameOf(set)} still holds ${connectionsOf(straggling) ?? 0} connections that do not move; its time is limited now`,
       });
     }
-    if (set !== taker || set.live === undefined || !isAtRest) continue;
+    if (set !== taker || set.live === undefined) continue;
+    const doomed = mayEvacuate && set.live.countedPods === attached.length ? doomedPods(facts, set) : [];
+    if (doomed.length > 0 && detach.length === 0) {
+      detach.push(...doomed);
+      // They leave, and as many are made anew.
+      replicas.set(set.revision, Math.max(replicas.get(set.revision) ?? 0, set.live.replicas));
+      events.push(...doomed.map((pod) => evacuationEvent(facts, pod)));
+      continue;
+    }
+    if (!isAtRest) continue;
+    if (surge > 0 && set.live.replicas <= wanted) {
+      const leaver = cordonedLeaver(facts, set.live, attached, wanted);
+      if (leaver === undefined || detach.length > 0) continue;
+      detach.push(leaver);
+      replicas.set(set.revision, set.live.replicas - 1);
+      events.push(evacuationEvent(facts, leaver));
+      continue;
+    }
     if ((replicas.get(set.revision) ?? 0) <= wanted || set.live.countedPods !== attached.length) continue;
     if (replicas.get(set.revision) !== set.live.replicas) continue;
     const choice = chooseLeaver(facts, attached, wanted, dependencies);
     if (choice.kind === "held") {
       held = choice.why;
     } else {
-      detach = choice.pod;
+      detach.push(choice.pod);
       replicas.set(set.revision, set.live.replicas - 1);
       events.push({
         reason: "ScalingDown",
@@ -59,6 +79,29 @@ export function planScale(
     }
   }
   return { replicas, detach, held, events };
+}
+
+/** The surge is there and every pod is ready: one pod of a cordoned node may go, its replacement serves. */
+function cordonedLeaver(
+  facts: ClusterFacts,
+  live: { readonly replicas: number; readonly countedPods: number | undefined },
+  attached: readonly ServerPodFacts[],
+  wanted: number,
+): ServerPodFacts | undefined {
+  if (live.replicas !== wanted || live.countedPods !== attached.length || attached.length !== wanted) return undefined;
+  if (!attached.every((pod) => pod.ready && freshValue(pod.state) !== undefined)) return undefined;
+  return attached
+    .filter((pod) => isCordoned(facts, pod))
+    .toSorted((a, b) => (connectionsOf(a) ?? 0) - (connectionsOf(b) ?? 0) || (a.key < b.key ? -1 : 1))[0];
+}
+
+function evacuationEvent(facts: ClusterFacts, pod: ServerPodFacts): EventValue {
+  const why = doomOf(facts, pod) ?? `node ${pod.node ?? "-"} is cordoned`;
+  const count = connectionsOf(pod);
+  return {
+    reason: "Evacuating",
+    message: `pod ${pod.name} leaves its set (${why}); ${count ?? "an unknown number of"} connections move away first`,
+  };
 }
 
 /** After a set's time as the way back is over, its last clients are asked for this long before their pod gets a deadline. */
@@ -112,7 +155,13 @@ function chooseLeaver(
   if (known.length < attached.length) {
     return { kind: "held", why: `the state of ${attached.length - known.length} pods is not known` };
   }
-  const ordered = known.toSorted((a, b) => a.connections - b.connections || (a.pod.key < b.pod.key ? -1 : 1));
+  const ordered = known.toSorted(
+    // Where somebody has to go anyway, it is he who goes.
+    (a, b) =>
+      Number(isCordoned(facts, b.pod)) - Number(isCordoned(facts, a.pod)) ||
+      a.connections - b.connections ||
+      (a.pod.key < b.pod.key ? -1 : 1),
+  );
   const draining = facts.pods.filter((pod) => pod.set === "draining" && !pod.deleting);
   const total =
     known.reduce((sum, { connections }) => sum + connections, 0) +

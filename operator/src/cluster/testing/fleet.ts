@@ -46,7 +46,7 @@ export class Fleet {
   /** Clients that lost their socket because a pod went away. */
   cut = 0;
   /** Clients that were closed with a window and come back in the next second. */
-  readonly returning = { plain: 0, stubborn: 0 };
+  readonly returning = { ordinary: 0, plain: 0, stubborn: 0 };
   /** Grants that named a pod which some edge did not know. */
   unknownTargets = 0;
   readonly granted: { atMs: number; count: number }[] = [];
@@ -192,13 +192,16 @@ export class Fleet {
       server.onTheWay.push({ target: target.key, count, intent, edge: undefined });
     }
     this.#close(server, "plain", server.plain, intent);
-    if (isOver) this.#close(server, "stubborn", server.stubborn, intent);
+    if (!isOver) return;
+    server.onTheWay = [];
+    this.#close(server, "stubborn", server.stubborn, intent);
+    this.#close(server, "ordinary", server.connections, intent);
   }
 
-  #close(server: ServerProcess, kind: "plain" | "stubborn", count: number, intent: string): void {
+  #close(server: ServerProcess, kind: "ordinary" | "plain" | "stubborn", count: number, intent: string): void {
     if (count <= 0) return;
     for (let client = 0; client < count; client++) this.#leave(server, undefined);
-    server[kind] -= count;
+    if (kind !== "ordinary") server[kind] -= count;
     this.returning[kind] += count;
     this.#count(intent, "cut", count);
   }
@@ -250,7 +253,9 @@ export class Fleet {
 
   /** Those who were closed with a window come back. */
   comeBack(): void {
-    for (const kind of ["plain", "stubborn"] as const) this.returning[kind] = this.arrive(this.returning[kind], kind);
+    for (const kind of ["ordinary", "plain", "stubborn"] as const) {
+      this.returning[kind] = this.arrive(this.returning[kind], kind === "ordinary" ? undefined : kind);
+    }
   }
 
   /** Unnamed arrivals through the first edge. Returns how many found no pod. */

@@ -115,7 +115,9 @@ export function runKubelet(table: ObjectTable, fleet: Fleet, nowMs: number): voi
     const component = pod.labels[LABELS.component];
     const container = component === "edge" ? "haproxy" : "server";
     if (pod.node === undefined) {
-      table.put({ ...pod.object, spec: { ...record(pod.object["spec"]), nodeName: "node-1" } });
+      // Edge pods have a place of their own here: their nodes are not what these stories are about.
+      const nodeName = component === "edge" ? "node-e" : emptiestNode(table);
+      if (nodeName !== undefined) table.put({ ...pod.object, spec: { ...record(pod.object["spec"]), nodeName } });
       continue;
     }
     if (pod.phase === "Pending") {
@@ -132,6 +134,26 @@ export function runKubelet(table: ObjectTable, fleet: Fleet, nowMs: number): voi
     const ready = component === "edge" ? true : fleet.isReady(pod.uid);
     if (ready !== pod.ready) table.put({ ...pod.object, status: statusOf(container, ready, nowMs) });
   }
+}
+
+function emptiestNode(table: ObjectTable): string | undefined {
+  const pods = podViews(table);
+  const count = (name: string) => pods.filter((pod) => pod.node === name && !pod.deleting).length;
+  return table
+    .list("Node")
+    .filter((node) => record(node["spec"])["unschedulable"] !== true && record(node["spec"])["taints"] === undefined)
+    .map((node) => node.metadata.name)
+    .toSorted((a, b) => count(a) - count(b) || (a < b ? -1 : 1))[0];
+}
+
+/** The eviction API with our PodDisruptionBudgets: one of a set, none of the draining, always who is not ready. */
+export function mayEvict(table: ObjectTable, pod: PodView): boolean {
+  if (!pod.ready) return true;
+  if (pod.labels[LABELS.set] === "draining") return false;
+  const set = table.list("ReplicaSet").find((one) => one.metadata.uid === pod.owner);
+  const expected = Number(record(set?.["spec"])["replicas"] ?? 0);
+  const healthy = podViews(table).filter((one) => one.owner === pod.owner && one.ready && !one.deleting).length;
+  return healthy - 1 >= expected - 1;
 }
 
 function statusOf(container: string, ready: boolean, nowMs: number) {

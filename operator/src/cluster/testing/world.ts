@@ -3,6 +3,7 @@
 import { ANNOTATIONS, API_VERSION, childNames, KIND, LABELS, type WebSocketClusterStatus } from "@wscluster/crds";
 import { podKey } from "@wscluster/protocol";
 import { type ArrivalRecord, nextArrivals } from "../../contract/arrivals.ts";
+import { type PaceLimits, paceLimitsOf } from "../../moves/limits.ts";
 import { decide } from "../decide/index.ts";
 import { attachedPods } from "../decide/sets.ts";
 import { lawViolation } from "../decide/victims.ts";
@@ -14,7 +15,7 @@ import { judgeStatus } from "../status-writer.ts";
 import { Fleet } from "./fleet.ts";
 import { ObjectTable, type Stored } from "./objects.ts";
 import { seededRandom, shuffled } from "./random.ts";
-import { deletePod, podViews, record, runKubelet, runReplicaSets, runTerminations } from "./workloads.ts";
+import { deletePod, mayEvict, podViews, record, runKubelet, runReplicaSets, runTerminations } from "./workloads.ts";
 
 export const START_MS = Date.parse("2030-01-01T00:00:00.000Z");
 const NAME = "chat";
@@ -32,6 +33,10 @@ export class World {
   /** Actions that were sent, without status writes. */
   actions = 0;
   operatorIsUp = true;
+  canReadNodes = true;
+  /** Somebody else's deadline was seen: the emergency pace holds. */
+  isEmergency = false;
+  readonly #drained = new Set<string>();
   defaults = { agentImage: "operator:1", edgeImage: "haproxy:1" };
   arrivalsPerSecond = 0;
   /** Stops the operator after so many sent actions, once. */
@@ -55,6 +60,38 @@ export class World {
       spec,
     });
     this.cluster.metadata.generation = 1;
+    this.addNode("node-1");
+  }
+
+  addNode(name: string): void {
+    this.table.put({ apiVersion: "v1", kind: "Node", metadata: { name, uid: `node-${name}` }, spec: {} });
+  }
+
+  /** Sets what a node says of itself: `unschedulable`, `taints`. */
+  setNode(name: string, spec: Record<string, unknown>): void {
+    const node = this.table.get("Node", name);
+    if (node !== undefined) this.table.put({ ...node, spec });
+  }
+
+  /** `kubectl drain`: cordon, then evict every server pod there again and again until all are gone. */
+  drainNode(name: string): void {
+    this.setNode(name, { unschedulable: true });
+    this.#drained.add(name);
+  }
+
+  /** Deletes a pod as somebody else would. */
+  deletePod(name: string): void {
+    const pod = this.table.get("Pod", name);
+    if (pod === undefined) return;
+    this.isEmergency = true;
+    deletePod(this.table, this.fleet, pod, this.nowMs);
+  }
+
+  #evict(): void {
+    for (const pod of podViews(this.table)) {
+      if (pod.deleting || pod.labels[LABELS.component] !== "server" || !this.#drained.has(pod.node ?? "")) continue;
+      if (mayEvict(this.table, pod)) this.deletePod(pod.name);
+    }
   }
 
   get cluster(): Stored {
@@ -127,6 +164,7 @@ export class World {
   #tick(): void {
     this.nowMs += 1_000;
     this.fleet.completeMoves();
+    this.#evict();
     runTerminations(this.table, this.fleet, this.nowMs);
     this.fleet.comeBack();
     runKubelet(this.table, this.fleet, this.nowMs);
@@ -197,14 +235,19 @@ export class World {
         const arrival = this.#arrivals.get(uid);
         return arrival === undefined ? undefined : { steadyFromMs: arrival.fromMs, steadyToMs: arrival.toMs };
       },
-      memory: this.#memory.facts(nowMs, this.#maxPerSecond()),
+      nodes: this.canReadNodes ? list("Node") : undefined,
+      memory: this.#memory.facts(nowMs, this.#limits()),
       defaults: this.defaults,
     };
   }
 
-  #maxPerSecond(): number | undefined {
-    const rate = record(record(this.cluster["spec"])["moves"])["maxPerSecond"];
-    return typeof rate === "number" ? rate : undefined;
+  #limits(): PaceLimits {
+    const { maxPerSecond, emergencyMaxPerSecond } = record(record(this.cluster["spec"])["moves"]);
+    const rateOf = (rate: unknown) => (typeof rate === "number" ? rate : undefined);
+    return paceLimitsOf({
+      maxPerSecond: rateOf(maxPerSecond),
+      emergencyMaxPerSecond: rateOf(emergencyMaxPerSecond),
+    });
   }
 
   #pass(): void {
@@ -264,7 +307,7 @@ export class World {
         return true;
       case "grants":
         for (const grant of action.grants) {
-          if (!this.#memory.spend(grant, this.nowMs, this.#maxPerSecond())) continue;
+          if (!this.#memory.spend(grant, this.nowMs, this.#limits())) continue;
           if (!this.fleet.grant(grant.source, grant, this.#epoch, this.nowMs)) this.faults.push("a grant was refused");
         }
         return true;
@@ -351,7 +394,8 @@ export class World {
   #judge(): void {
     if (this.fleet.cut > 0) this.#faultOnce(`${this.fleet.cut} clients were cut`);
     if (this.fleet.unknownTargets > 0) this.#faultOnce("a grant named a pod that an edge did not know");
-    const rate = this.#maxPerSecond() ?? 200;
+    const limits = this.#limits();
+    const rate = this.isEmergency ? limits.emergencyMaxPerSecond : limits.maxPerSecond;
     const recent = this.fleet.granted.filter((grant) => this.nowMs - grant.atMs < 1_000);
     const sum = recent.reduce((all, grant) => all + grant.count, 0);
     if (sum > rate) this.#faultOnce(`${sum} connections granted in one second, ${rate} allowed`);
