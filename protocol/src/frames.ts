@@ -64,7 +64,21 @@ export type ClientFrame =
   /** On the old socket: the move could not be made; the client stays. */
   | { readonly t: "migrate.fail"; readonly id: string; readonly why: string }
   | { readonly t: "ping"; readonly i: number }
-  | { readonly t: "pong" };
+  | { readonly t: "pong" }
+  /** Be present in the channel, with data that others see (at most 1 KiB), until `presence.leave` or the end of the session. */
+  | { readonly t: "presence.enter"; readonly i: number; readonly c: string; readonly d: unknown }
+  | { readonly t: "presence.leave"; readonly i: number; readonly c: string }
+  /** Hear who is present: a `pres` with all of them, then one per change. Ends with the socket. */
+  | { readonly t: "presence.watch"; readonly i: number; readonly c: string }
+  | { readonly t: "presence.unwatch"; readonly i: number; readonly c: string }
+  /** A page of those present, of about `n`; `after` = `next` of the page before. */
+  | {
+      readonly t: "presence.get";
+      readonly i: number;
+      readonly c: string;
+      readonly after?: string;
+      readonly n: number;
+    };
 
 export type ClientFrameType = ClientFrame["t"];
 
@@ -132,8 +146,37 @@ export type MigrateFrame = {
   readonly reason: string;
 };
 
+/** One session that is present: `m` names it, `u` is its user, `d` what it says about itself. */
+export type PresentMember = { readonly m: string; readonly u: string; readonly d: unknown };
+
+/**
+ * Who is present, or what changed since the last one. Moves and resumes are no changes.
+ * `reset`: `join` is everybody. `many`: too many to list, only the number is told until a frame with `reset`.
+ */
+export type PresenceChangeFrame = {
+  readonly t: "pres";
+  readonly c: string;
+  readonly n: number;
+  readonly reset?: boolean;
+  readonly many?: boolean;
+  /** New ones, and those whose data changed. */
+  readonly join?: readonly PresentMember[];
+  readonly leave?: readonly string[];
+};
+
 export type ServerFrame =
   | WelcomeFrame
+  | PresenceChangeFrame
+  | { readonly t: "presence.ok"; readonly i: number; readonly c: string }
+  | {
+      readonly t: "presence.page";
+      readonly i: number;
+      readonly c: string;
+      /** All that are present. */
+      readonly n: number;
+      readonly items: readonly PresentMember[];
+      readonly next?: string;
+    }
   | SubscribedFrame
   | PublicationFrame
   | { readonly t: "pub.ephemeral"; readonly c: string; readonly p: string; readonly d: unknown }

@@ -20,6 +20,8 @@ import { Connection } from "./session/connection.ts";
 import { Control } from "./session/control.ts";
 import { PlainConnection } from "./session/plain-connection.ts";
 import type { SessionContext } from "./session/context.ts";
+import { Presence } from "./presence/presence.ts";
+import { tendPresence } from "./presence/upkeep.ts";
 import { Registry } from "./session/registry.ts";
 import { Limits, NO_LIMITS } from "./limits/limits.ts";
 import { Gauges } from "./telemetry/gauges.ts";
@@ -119,6 +121,7 @@ export class Pod {
       hub: this.hub,
       identify: createIdentify(options),
       registry: this.registry,
+      presence: new Presence(broker, this.podKey),
       control: new Control(this.podKey, broker, this.registry),
       moves: this.mover,
       settings: options.settings,
@@ -180,8 +183,10 @@ export class Pod {
       publication: (publication) => this.hub.onPublication(publication),
       ephemeral: (stream, user, data) => this.hub.onEphemeral(stream, user, data),
       control: (message) => this.#context.control.onMessage(message),
+      presence: (event) => this.#context.presence.onEvent(event),
       resync: () => {
         this.#needsResync = true;
+        this.#context.presence.resync();
         void this.#poll();
       },
     });
@@ -278,11 +283,14 @@ export class Pod {
     const { broker, settings } = this.#options;
     for (const { row } of this.registry.takeExpired(Date.now() - settings().sessionTtlMs)) {
       try {
-        this.mover.settled(row.id, await broker.endSession(row.id, row.g));
+        const isOver = await broker.endSession(row.id, row.g);
+        this.mover.settled(row.id, isOver);
+        if (isOver) this.#context.presence.ended(row);
       } catch {
         this.registry.lose(row, Date.now());
       }
     }
+    await tendPresence(this.#context, this.#peers, Math.random());
   }
 
   // ---- contract -----------------------------------------------------------------------------------------------------------
@@ -468,6 +476,7 @@ export class Pod {
     for (const timer of this.#timers) clearInterval(timer);
     this.#timers = [];
     clearInterval(this.#stepTimer);
+    this.#context.presence.stop();
     this.#wheel.stop();
     this.#load.stop();
   }

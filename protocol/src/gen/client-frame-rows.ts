@@ -72,4 +72,24 @@ export const CLIENT_FRAME_ROWS: FrameRows<ClientFrame> = {
   },
   ping: { meaning: "Is anybody there? Answer: `pong`.", fields: { i: REQUEST } },
   pong: { meaning: "Answer to the server's `ping`.", fields: {} },
+  "presence.enter": {
+    meaning:
+      "Be present in the channel until `presence.leave` or the end of the session; again = change the data. It travels with moves and resumes. Answer: `presence.ok`.",
+    fields: { i: REQUEST, c: CHANNEL, d: ["any JSON", "What others see beside the user, at most 1 KiB."] },
+  },
+  "presence.leave": { meaning: "Be present no more. Answer: `presence.ok`.", fields: { i: REQUEST, c: CHANNEL } },
+  "presence.watch": {
+    meaning: "Hear who is present, until the socket ends: a `pres` with all, then changes. Answer: `presence.ok`.",
+    fields: { i: REQUEST, c: CHANNEL },
+  },
+  "presence.unwatch": { meaning: "Hear no more. Answer: `presence.ok`.", fields: { i: REQUEST, c: CHANNEL } },
+  "presence.get": {
+    meaning: "Read who is present, page by page. Answer: `presence.page`.",
+    fields: {
+      i: REQUEST,
+      c: CHANNEL,
+      after: ["text", "`next` of the page before.", "optional"],
+      n: ["integer", "About how many are wanted."],
+    },
+  },
 };

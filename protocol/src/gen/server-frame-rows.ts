@@ -92,6 +92,28 @@ export const SERVER_FRAME_ROWS: FrameRows<ServerFrame> = {
       more: ["boolean", "More can be had after the last item."],
     },
   },
+  pres: {
+    meaning: "Who is present, or what changed. Moves and resumes of a member are no changes.",
+    fields: {
+      c: CHANNEL,
+      n: ["integer", "How many are present."],
+      reset: ["boolean", "`join` is everybody.", "optional"],
+      many: ["boolean", "Too many to list: only `n` is told, until a frame with `reset`.", "optional"],
+      join: ["list of {m, u, d}", "Session, user and data of those that came or changed their data.", "optional"],
+      leave: ["list of text", "Sessions that left.", "optional"],
+    },
+  },
+  "presence.ok": { meaning: "Done.", fields: { i: REQUEST, c: CHANNEL } },
+  "presence.page": {
+    meaning: "A page of those present. One that comes or goes meanwhile may be missing or come twice.",
+    fields: {
+      i: REQUEST,
+      c: CHANNEL,
+      n: ["integer", "How many are present."],
+      items: ["list of {m, u, d}", "Session, user and data."],
+      next: ["text", "For `after`; absent on the last page.", "optional"],
+    },
+  },
   ready: { meaning: "All subscriptions of `hello` have been sent up to their tops.", fields: {} },
   "commit.ok": {
     meaning: "The session lives on this socket now.",

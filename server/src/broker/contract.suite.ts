@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { continuationOf } from "../streams/continuation.ts";
+import type { PresenceEvent } from "./presence-port.ts";
 import type { Broker, BrokerListener, ControlMessage, HeldStreams, PodLease, Publication, SessionRow } from "./port.ts";
 
 export type BrokerStage = {
@@ -19,6 +20,7 @@ type Heard = {
   readonly publications: Publication[];
   readonly ephemerals: string[];
   readonly controls: ControlMessage[];
+  readonly presences: PresenceEvent[];
   resyncs: number;
 };
 
@@ -27,6 +29,7 @@ function listenerFor(heard: Heard): BrokerListener {
     publication: (publication) => void heard.publications.push(publication),
     ephemeral: (stream, user, data) => void heard.ephemerals.push(`${stream} ${user} ${data.toString()}`),
     control: (message) => void heard.controls.push(message),
+    presence: (event) => void heard.presences.push(event),
     resync: () => void (heard.resyncs += 1),
   };
 }
@@ -65,8 +68,8 @@ export function describeBroker(name: string, open: () => Promise<BrokerStage>): 
     beforeEach(async () => {
       stage = await open();
       [a, b] = stage.brokers;
-      heardA = { publications: [], ephemerals: [], controls: [], resyncs: 0 };
-      heardB = { publications: [], ephemerals: [], controls: [], resyncs: 0 };
+      heardA = { publications: [], ephemerals: [], controls: [], presences: [], resyncs: 0 };
+      heardB = { publications: [], ephemerals: [], controls: [], presences: [], resyncs: 0 };
       await a.start(listenerFor(heardA));
       await b.start(listenerFor(heardB));
       await a.beat(lease("pod-a"));
@@ -342,6 +345,53 @@ export function describeBroker(name: string, open: () => Promise<BrokerStage>): 
       await expect.poll(() => heardB.controls).toMatchObject([{ kind: "ask", session: "s1", g: 3, pod: "pod-a" }]);
       b.tell("pod-a", { kind: "answer", session: "s1", g: 3, pod: "pod-b", live: true });
       await expect.poll(() => heardA.controls).toMatchObject([{ kind: "answer", pod: "pod-b", live: true }]);
+    });
+
+    describe("presence", () => {
+      const entry = (member: string, g: number, d = 1, owner = "pod-a") => ({
+        member,
+        g,
+        owner,
+        visible: `{"u":"ann","d":${d}}`,
+      });
+      const place = "t/~presence/room";
+
+      it("tells followers what others can see, numbered, and nothing of a new generation", async () => {
+        await b.presence.follow(place);
+        expect(await a.presence.enter(place, entry("s1", 1))).toBe(true);
+        expect(await a.presence.enter(place, entry("s1", 2, 1, "pod-b"))).toBe(true);
+        expect(await a.presence.enter(place, entry("s1", 1, 7))).toBe(false);
+        expect(await a.presence.enter(place, entry("s1", 2, 2))).toBe(true);
+        expect(await a.presence.leave(place, "s1", 1)).toBe(false);
+        expect(await a.presence.leave(place, "s1", 3)).toBe(true);
+        expect(await a.presence.leave(place, "s1", 3)).toBe(false);
+        await expect
+          .poll(() => heardB.presences)
+          .toEqual([
+            { place, version: 1, count: 1, member: "s1", visible: '{"u":"ann","d":1}' },
+            { place, version: 2, count: 1, member: "s1", visible: '{"u":"ann","d":2}' },
+            { place, version: 3, count: 0, member: "s1" },
+          ]);
+        expect(heardA.presences).toEqual([]);
+      });
+
+      it("is read whole when it is small, and in pages", async () => {
+        expect(await a.presence.snapshot(place, 10)).toEqual({ version: 0, count: 0, entries: [] });
+        for (let n = 0; n < 300; n += 1) await a.presence.enter(place, entry(`s${n}`, 1, n));
+        const small = await b.presence.snapshot(place, 300);
+        expect([small.version, small.count, small.entries?.length]).toEqual([300, 300, 300]);
+        expect(small.entries).toContainEqual(entry("s7", 1, 7));
+        expect(await b.presence.snapshot(place, 299)).toEqual({ version: 300, count: 300 });
+        const members = new Set<string>();
+        let cursor: string | undefined = "0";
+        while (cursor !== undefined) {
+          const page: Awaited<ReturnType<Broker["presence"]["page"]>> = await b.presence.page(place, cursor, 50);
+          expect(page.count).toBe(300);
+          for (const { member } of page.entries) members.add(member);
+          cursor = page.next;
+        }
+        expect(members.size).toBe(300);
+      });
     });
 
     it("knows the pods", async () => {

@@ -20,6 +20,8 @@ import type {
   ReceiptOf,
   SessionRow,
 } from "./port.ts";
+import { MemoryPresence } from "./memory-presence.ts";
+import type { PresencePlace } from "./memory-presence.ts";
 import { receiptField, receiptTotals } from "./receipt-totals.ts";
 import { BrokerUnavailable } from "./port.ts";
 
@@ -48,6 +50,7 @@ export class MemoryStore {
   replid = newId();
   readonly streams = new Map<string, StoredStream>();
   readonly sessions = new Map<string, StoredSession>();
+  readonly places = new Map<string, PresencePlace>();
   readonly receiptCounts = new Map<string, number>();
   readonly leases = new Map<string, { lease: PodLease; at: number }>();
   readonly members = new Set<MemoryBroker>();
@@ -122,6 +125,7 @@ export type MemoryBrokerOptions = {
 export class MemoryBroker implements Broker {
   readonly store: MemoryStore;
   readonly shared: boolean;
+  readonly presence: MemoryPresence;
   listener: BrokerListener | undefined;
   readonly #policy: () => BrokerPolicy;
   readonly #drops: (publication: Publication) => boolean;
@@ -133,6 +137,17 @@ export class MemoryBroker implements Broker {
     this.shared = options.store !== undefined;
     this.#policy = options.policy ?? (() => DEFAULT_POLICY);
     this.#drops = options.drops ?? (() => false);
+    this.presence = new MemoryPresence({
+      places: this.store.places,
+      reach: () => this.#reach(),
+      tell: (event) => {
+        for (const member of this.store.members) {
+          if (member.#subscribed.has(event.place)) setImmediate(() => member.listener?.presence?.(event));
+        }
+      },
+      subscribe: (place) => this.subscribe(place),
+      unsubscribe: (place) => this.unsubscribe(place),
+    });
   }
 
   start(listener: BrokerListener): Promise<void> {

@@ -1,6 +1,7 @@
 // What the server needs from a shared store. Adapters: memory.ts (one process, tests) and redis/. Not here: sockets, cursors.
 
 import type { Position, Receipts } from "@wscluster/protocol";
+import type { PresenceEvent, PresenceStore } from "./presence-port.ts";
 
 /** A former life of a stream and the offset that it ended with. */
 export type Life = readonly [epoch: string, top: number];
@@ -117,6 +118,7 @@ export interface BrokerListener {
   publication(publication: Publication): void;
   ephemeral(stream: string, user: string, data: Buffer): void;
   control(message: ControlMessage): void;
+  presence?(event: PresenceEvent): void;
   /** The store is back, or messages may have been missed: every held stream must be compared with its top. */
   resync(): void;
 }
@@ -125,6 +127,7 @@ export interface BrokerListener {
 export interface Broker {
   /** False when no other pod can see this store. */
   readonly shared: boolean;
+  readonly presence: PresenceStore;
   start(listener: BrokerListener): Promise<void>;
   stop(): Promise<void>;
 

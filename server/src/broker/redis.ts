@@ -28,6 +28,7 @@ import { CommandLink, SILENCE_MS } from "./redis/command-link.ts";
 import * as scripts from "./redis/scripts.ts";
 import type { Script } from "./redis/scripts.ts";
 import { ephemeralMessage, ephemeralOf, publicationOf } from "./redis/stored-message.ts";
+import { RedisPresence, presenceEventOf } from "./redis/presence.ts";
 import { SubscriberLink } from "./redis/subscriber-link.ts";
 
 export type RedisBrokerOptions = {
@@ -53,6 +54,7 @@ const SLOTS = Array.from({ length: SLOT_COUNT }, (_, slot) => slot);
 
 export class RedisBroker implements Broker {
   readonly shared = true;
+  readonly presence: RedisPresence;
   readonly #options: RedisBrokerOptions;
   readonly #keys: Keys;
   readonly #commands: CommandLink;
@@ -71,6 +73,13 @@ export class RedisBroker implements Broker {
     const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
     const silenceMs = options.silenceMs ?? SILENCE_MS;
     this.#commands = new CommandLink(options.url, timeoutMs, silenceMs, options.log);
+    this.presence = new RedisPresence(this.#keys, {
+      script: (script, keys, args) => this.#script(script, keys, args),
+      plain: (command, keys, args) => this.#plain(command, keys, args, true),
+      subscribe: (place) => this.subscribe(place),
+      unsubscribe: (place) => this.unsubscribe(place),
+      ttlMs: () => options.policy().metaTtlMs,
+    });
     this.#subscriber = new SubscriberLink(options.url, timeoutMs, silenceMs, options.log, {
       onMessage: (channel, message) => this.#onMessage(channel, message),
       onRestored: () => this.#listener?.resync(),
@@ -165,7 +174,12 @@ export class RedisBroker implements Broker {
       return;
     }
     const ephemeral = ephemeralOf(message);
-    if (ephemeral) this.#listener?.ephemeral(stream, ephemeral.user, ephemeral.data);
+    if (ephemeral) {
+      this.#listener?.ephemeral(stream, ephemeral.user, ephemeral.data);
+      return;
+    }
+    const event = presenceEventOf(stream, message);
+    if (event) this.#listener?.presence?.(event);
   }
 
   async read(stream: string, after: number, limit: number): Promise<Page> {

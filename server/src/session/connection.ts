@@ -16,6 +16,7 @@ import type { SessionRow } from "../broker/port.ts";
 import type { Subscriber, Subscription } from "../hub/subscription.ts";
 import type { ConnectionMeter, Holder, RateVerdict } from "../limits/limits.ts";
 import { closeLabel, errorKindOf, errorKindOfClose } from "../telemetry/error-kinds.ts";
+import { answerPresence } from "../presence/requests.ts";
 import type { ClientSocket, SocketOwner } from "../transport/client-socket.ts";
 import { textFrame } from "../transport/wire-frame.ts";
 import { changesSince } from "./channel-changes.ts";
@@ -164,6 +165,7 @@ export class Connection implements SocketOwner {
     this.#backlog = [];
     registry.all.delete(this);
     registry.leaving.delete(this);
+    this.context.presence.drop(this.socket);
     for (const subscription of this.subscriptions.values()) hub.detach(subscription);
     this.subscriptions.clear();
     metrics.add("wscluster_connections_closed_total", 1, { code: closeLabel(code) });
@@ -185,7 +187,9 @@ export class Connection implements SocketOwner {
 
   async #forget(row: SessionRow): Promise<void> {
     try {
-      this.context.moves.settled(row.id, await this.context.broker.endSession(row.id, row.g));
+      const isOver = await this.context.broker.endSession(row.id, row.g);
+      this.context.moves.settled(row.id, isOver);
+      if (isOver) this.context.presence.ended(row);
     } catch {
       this.context.registry.lose(row, this.context.now());
     }
@@ -268,6 +272,13 @@ export class Connection implements SocketOwner {
       case "unsub":
         if (this.mayWrite(frame.i, frame.c)) this.#change(frame.c, () => this.#unsubscribe(frame.i, frame.c));
         return;
+      case "presence.enter":
+      case "presence.leave":
+      case "presence.watch":
+      case "presence.unwatch":
+      case "presence.get":
+        if (this.mayWrite(frame.i, frame.c)) this.#serve(frame, () => answerPresence(this, frame, data));
+        return;
       case "fetch":
         if (isChannelName(frame.c)) void answerFetch(this, frame);
         else this.fail("bad-channel", frame.i);
@@ -283,6 +294,17 @@ export class Connection implements SocketOwner {
   }
 
   // ---- subscriptions ------------------------------------------------------------------------------------------------------
+
+  #serve(frame: { readonly i: number; readonly c: string }, task: () => Promise<void>): void {
+    this.#change(frame.c, async () => {
+      try {
+        if (this.state === "ready") await task();
+      } catch (error) {
+        if (!(error instanceof BrokerUnavailable)) throw error;
+        this.fail("unavailable", frame.i);
+      }
+    });
+  }
 
   // Changes of one channel happen in the order in which they were asked for.
   #change(channel: string, task: () => Promise<void>): void {
@@ -411,6 +433,7 @@ export class Connection implements SocketOwner {
       context.limits?.hold(this.holder(row));
       if (former?.row) context.limits?.release(former.holder(former.row));
     }
+    if (this.isStored) context.presence.claim(row);
     if (former && former !== this) former.leave(this.ticket === undefined ? "taken" : "moved");
   }
 
@@ -425,6 +448,7 @@ export class Connection implements SocketOwner {
       context.limits?.release(this.holder(row));
     }
     context.registry.leaving.add(this);
+    context.presence.drop(this.socket);
     // Its client merges both sockets, so it needs nothing more from this one.
     for (const subscription of this.subscriptions.values()) context.hub.detach(subscription);
     this.subscriptions.clear();

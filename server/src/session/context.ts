@@ -6,6 +6,7 @@ import type { Identify } from "../auth/identity.ts";
 import type { Broker } from "../broker/port.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Limits, LimitSettings } from "../limits/limits.ts";
+import type { Presence } from "../presence/presence.ts";
 import type { Connection } from "./connection.ts";
 import type { Control } from "./control.ts";
 import type { Registry } from "./registry.ts";
@@ -37,6 +38,7 @@ export type SessionContext = {
   readonly identify: Identify;
   readonly registry: Registry;
   readonly control: Control;
+  readonly presence: Presence;
   readonly moves: MoveWatcher;
   readonly settings: () => LiveSettings;
   readonly checkTicket: (text: string) => Ticket | undefined;

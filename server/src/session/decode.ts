@@ -53,7 +53,7 @@ function decodeFrame(value: Json, text: string): Decoded {
     const message = frame === "" ? `no frame type ${printable(value["t"])} is known` : frame;
     return { ok: false, code, message, ...(isCount(value["i"]) ? { i: value["i"] } : {}) };
   }
-  const carries = frame.t === "pub" || frame.t === "pub.ephemeral";
+  const carries = "d" in frame;
   return { ok: true, frame, data: carries ? (memberText(text, "d") ?? "null") : "" };
 }
 
@@ -95,6 +95,17 @@ function frameOf(value: Json): ClientFrame | string {
     }
     case "pong":
       return { t };
+    case "presence.enter":
+      return isCount(i) && isName(c) && "d" in value ? { t, i, c, d: value["d"] } : `${t} needs i, c and d`;
+    case "presence.leave":
+    case "presence.watch":
+    case "presence.unwatch":
+      return isCount(i) && isName(c) ? { t, i, c } : `${t} needs i and c`;
+    case "presence.get": {
+      const { after, n } = value;
+      if (!isCount(i) || !isName(c) || !isCount(n)) return `${t} needs i, c and n`;
+      return { t, i, c, n, ...(isName(after) && /^\d{1,20}$/.test(after) ? { after } : {}) };
+    }
     default:
       return "";
   }

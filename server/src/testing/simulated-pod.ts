@@ -14,6 +14,7 @@ import { Hub } from "../hub/hub.ts";
 import { Connection } from "../session/connection.ts";
 import { Control } from "../session/control.ts";
 import type { SessionContext } from "../session/context.ts";
+import { Presence } from "../presence/presence.ts";
 import { Registry } from "../session/registry.ts";
 import { Carrier, ClientSocket, DEFAULT_MARKS } from "../transport/client-socket.ts";
 import { HeartbeatWheel } from "../transport/heartbeat.ts";
@@ -125,6 +126,7 @@ export class SimulatedPod {
       hub: this.hub,
       identify: createIdentify({ anonymous: true }),
       registry: this.registry,
+      presence: new Presence(this.#broker, key),
       control: new Control(key, this.#broker, this.registry),
       moves: this.mover,
       settings: () => ({ generation: 1, maxPerPod: 10_000, sessionTtlMs, heartbeatMs, history }),
@@ -141,8 +143,10 @@ export class SimulatedPod {
       publication: (publication) => this.hub.onPublication(publication),
       ephemeral: (stream, user, data) => this.hub.onEphemeral(stream, user, data),
       control: (message) => this.#context.control.onMessage(message),
+      presence: (event) => this.#context.presence.onEvent(event),
       resync: () => {
         this.#needsResync = true;
+        this.#context.presence.resync();
         void this.#poll();
       },
     });
@@ -192,6 +196,7 @@ export class SimulatedPod {
     this.isDead = true;
     for (const timer of this.#timers) clearInterval(timer);
     this.#wheel.stop();
+    this.#context.presence.stop();
     for (const { socket } of this.registry.all) socket.owner = undefined;
     for (const carrier of [...this.#sockets]) carrier.terminate();
     void this.#broker.stop();

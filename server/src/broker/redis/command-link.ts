@@ -7,6 +7,7 @@ import { Redis } from "ioredis";
 import type { RedisOptions } from "ioredis";
 import type { Logger } from "@wscluster/platform";
 import { BrokerUnavailable } from "../port.ts";
+import { PRESENCE_SCRIPTS } from "./presence.ts";
 import { ALL_SCRIPTS } from "./scripts.ts";
 import type { Script } from "./scripts.ts";
 
@@ -50,8 +51,10 @@ export function linkOptions(silenceMs: number) {
   } satisfies RedisOptions;
 }
 
+const SCRIPTS = [...ALL_SCRIPTS, ...PRESENCE_SCRIPTS];
+
 const SHA_OF: ReadonlyMap<string, string> = new Map(
-  ALL_SCRIPTS.map((script) => [script.name, createHash("sha1").update(script.lua).digest("hex")]),
+  SCRIPTS.map((script) => [script.name, createHash("sha1").update(script.lua).digest("hex")]),
 );
 
 export class CommandLink {
@@ -150,7 +153,7 @@ export class CommandLink {
 
   async #execute(batch: readonly Waiting[]): Promise<readonly (readonly [Error | null, unknown])[]> {
     if (!this.#scriptsLoaded) {
-      await Promise.all(ALL_SCRIPTS.map((script) => this.#redis.script("LOAD", script.lua)));
+      await Promise.all(SCRIPTS.map((script) => this.#redis.script("LOAD", script.lua)));
       this.#scriptsLoaded = true;
     }
     const pipeline = this.#redis.pipeline();
