@@ -9,7 +9,8 @@ import json
 import sys
 from typing import Any
 
-from wscluster import Client, Message
+from records import Message
+from wscluster import Client
 
 
 def say(event: str, **facts: Any) -> None:

@@ -10,101 +10,16 @@ import random
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from websockets.asyncio.client import ClientConnection, connect
+from records import Channel, Message, Move, Outgoing, Position, Refused, Socket, action_for, backoff, hello, named_url, prepare_hello
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 SUBPROTOCOL = "wscluster.v1.json"
 REQUEST_TIMEOUT = 10.0
 KEEP_ACKNOWLEDGED = 30.0
 RETRY = {"not-ready", "fenced", "out-of-order", "unavailable", "rate-limited", "commit-refused"}
-
-Position = tuple[str, int]
-
-
-class Refused(Exception):
-    """The server refused for good; `code` is that of the `err` frame, or "closed"."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-@dataclass
-class Message:
-    channel: str
-    epoch: str
-    offset: int
-    publisher: str
-    data: Any
-
-
-@dataclass(eq=False)
-class Outgoing:
-    """A publish. `socket` is where it was sent last, `None` if it has to be sent (again)."""
-
-    number: int
-    data: Any
-    answer: asyncio.Future
-    socket: "Socket | None" = None
-    position: Position | None = None
-    acknowledged_at: float = 0.0
-
-
-@dataclass(eq=False)
-class Channel:
-    name: str
-    cursor: Position | None
-    subscribed: asyncio.Future
-    last_number: int = 0
-    # Unanswered, in order of their numbers; and acknowledged ones of the last half minute.
-    outgoing: list[Outgoing] = field(default_factory=list)
-    kept: list[Outgoing] = field(default_factory=list)
-    wanted: bool = False
-
-
-class Socket:
-    """One connection. `epochs` and `seen` say where it stands in each channel; `early` holds messages that are ahead of the cursor."""
-
-    def __init__(self, connection: ClientConnection) -> None:
-        self.connection = connection
-        self.is_open = True
-        self.is_ready = False
-        self.is_welcome = False
-        self.heartbeat = 20.0
-        self.asked: set[str] = set()
-        self.given: dict[str, Position] = {}
-        self.epochs: dict[str, str] = {}
-        self.seen: dict[str, int] = {}
-        self.early: dict[str, dict[int, dict]] = {}
-        self.code = 1006
-
-    def send(self, frame: dict) -> None:
-        if self.is_open:
-            asyncio.ensure_future(self._send(json.dumps(frame)))
-
-    async def _send(self, text: str) -> None:
-        try:
-            await self.connection.send(text)
-        except ConnectionClosed:
-            pass
-
-    async def close(self, code: int = 1000) -> None:
-        self.is_open = False
-        await self.connection.close(code)
-
-
-@dataclass(eq=False)
-class Move:
-    id: str
-    url: str
-    ticket: str
-    deadline: float
-    candidate: Socket | None = None
-    commit: int = 0
 
 
 class Client:
@@ -191,34 +106,23 @@ class Client:
     # ---- connections ---------------------------------------------------------------------------------------------------------
 
     def _hello(self, ticket: str | None = None, prepare: bool = False) -> dict:
-        frame: dict = {"t": "hello", "producer": self.producer, "caps": ["migrate", "resume"]}
+        who = {"token": self.token} if self.token else {"user": self.user} if self.user else {}
         wanted = [channel for channel in self.channels.values() if channel.wanted]
-        if not prepare:
-            frame |= {"token": self.token} if self.token else {"user": self.user} if self.user else {}
-        if self._identity:
-            placed = [[c.name, c.cursor[0], c.cursor[1]] for c in wanted if c.cursor]
-            frame["resume"] = self._identity | {"pos": placed}
-            frame |= {"ticket": ticket} if ticket else {}
-            frame |= {"prepare": True} if prepare else {}
-        if not prepare:
-            frame["sub"] = [
-                {"c": c.name} | ({"from": {"epoch": c.cursor[0], "offset": c.cursor[1]}} if c.cursor else {})
-                for c in wanted
-                if not (self._identity and c.cursor)
-            ]
-        return frame
+        if prepare and self._identity:
+            return prepare_hello(self.producer, self._identity, wanted, ticket)
+        return hello(self.producer, who, self._identity, wanted, ticket)
 
-    async def _open(self, url: str, hello: dict) -> Socket:
+    async def _open(self, url: str, first: dict) -> Socket:
         connection = await asyncio.wait_for(
             connect(url, subprotocols=[SUBPROTOCOL], compression=None, ping_interval=None, max_size=None),  # type: ignore[list-item]
             REQUEST_TIMEOUT,
         )
         socket = Socket(connection)
-        given = [(c, (e, o)) for c, e, o in hello.get("resume", {}).get("pos", [])]
-        given += [(s["c"], (s["from"]["epoch"], s["from"]["offset"])) for s in hello.get("sub", []) if "from" in s]
+        given = [(c, (e, o)) for c, e, o in first.get("resume", {}).get("pos", [])]
+        given += [(s["c"], (s["from"]["epoch"], s["from"]["offset"])) for s in first.get("sub", []) if "from" in s]
         socket.given = dict(given)
-        socket.asked = {c for c, _ in given} | {s["c"] for s in hello.get("sub", [])}
-        await connection.send(json.dumps(hello))
+        socket.asked = {c for c, _ in given} | {s["c"] for s in first.get("sub", [])}
+        await connection.send(json.dumps(first))
         self._spawn(self._read(socket))
         return socket
 
@@ -279,12 +183,9 @@ class Client:
         self._go_dark(1006)
 
     def _delay(self, action: str) -> float:
-        now = time.monotonic()
-        if action == "window" or now < self._window_until:
+        if action == "window" or time.monotonic() < self._window_until:
             return random.uniform(*self._window)
-        if self._next_ticket:
-            return 0.0
-        return random.uniform(0, 3) if self._attempt == 0 else random.uniform(0.5, min(20.0, 0.5 * 2**self._attempt))
+        return 0.0 if self._next_ticket else backoff(self._attempt)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -521,10 +422,7 @@ class Client:
             return
         if self._move:
             self._move_failed("another move was asked for")
-        parts = urlsplit(frame.get("url", self.url))
-        named = urlencode({"pod": frame["pod"], "ticket": frame["ticket"]})
-        query = f"{parts.query}&{named}" if parts.query else named
-        url = urlunsplit(parts._replace(query=query))
+        url = named_url(frame.get("url", self.url), frame["pod"], frame["ticket"])
         self._move = Move(frame["id"], url, frame["ticket"], time.monotonic() + frame["deadlineMs"] / 1000 * 0.9)
         self.on_event("migrate", {"to": frame["pod"]})
         self._spawn(self._prepare(self._move))
@@ -604,13 +502,3 @@ class Client:
         else:
             self._next_ticket = move.ticket
             self._go_dark(1006)
-
-
-def action_for(code: int) -> str:
-    """What to do after a close code."""
-    named = {1000: "done", 1001: "window", 1009: "stay-away", 1012: "window", 1013: "window", 4003: "backoff", 4210: "new-session"}
-    if code in named:
-        return named[code]
-    if 4000 <= code < 4100:
-        return "stay-away"
-    return "window" if 4200 <= code < 4300 else "backoff"
