@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { MemoryStore } from "../testing/index.ts";
+import { MemoryBroker, MemoryStore } from "../testing/index.ts";
 import type { RawClient } from "../testing/raw-client.ts";
 import { createStage } from "../testing/stage.ts";
+
+import { Presence, placeOf } from "./presence.ts";
 
 const { server, connect, clear } = createStage();
 afterEach(clear);
@@ -125,6 +127,24 @@ describe("presence", () => {
     await again.find("ready");
     skewMs = 200_000;
     expect(await eve.find("pres", ({ leave }) => leave !== undefined)).toMatchObject({ n: 1, leave: [ann.session] });
+  });
+
+  it("is reaped only where the session is over, not where its entry is merely older than its pod", async () => {
+    const broker = new MemoryBroker();
+    const presence = new Presence(broker, "alive");
+    const place = placeOf("t", "room");
+    await presence.watch({ push: () => {} }, place, "room");
+    for (const [member, owner] of [
+      ["over", "dead"],
+      ["moving", "dead"],
+      ["mine", "alive"],
+    ] as const) {
+      await broker.presence.enter(place, { member, g: 1, owner, visible: '{"u":"ann","d":1}' });
+    }
+    await presence.reap([], (session) => Promise.resolve(session !== "moving"));
+    const { entries = [] } = await broker.presence.snapshot(place, 10);
+    expect(entries.map(({ member }) => member)).toEqual(["moving", "mine"]);
+    presence.stop();
   });
 
   it("lists again what it missed", async () => {

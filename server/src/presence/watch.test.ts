@@ -55,6 +55,27 @@ describe("a watch", () => {
     expect(watch.news()).toBe("");
   });
 
+  it("tells a crowd as a number, and lists it again only when it is well below", () => {
+    const watch = new Watch("p", "room");
+    watch.load({ version: 0, count: 0, entries: [] });
+    watch.news();
+    const changes = (from: number, to: number) => {
+      let isEnough = true;
+      for (let n = from; n !== to; n += Math.sign(to - from)) {
+        const count = to > from ? n + 1 : n - 1;
+        const event = { place: "p", version: (version += 1), count, member: `m${to > from ? n : n - 1}` };
+        isEnough = watch.accept(to > from ? { ...event, visible: visible(1) } : event) && isEnough;
+      }
+      return isEnough;
+    };
+    let version = 0;
+    expect(changes(0, LISTED_MEMBERS + 1)).toBe(true);
+    expect(JSON.parse(watch.news())).toEqual({ t: "pres", c: "room", n: LISTED_MEMBERS + 1, many: true });
+    expect(changes(LISTED_MEMBERS + 1, 161)).toBe(true);
+    expect(JSON.parse(watch.news())).toEqual({ t: "pres", c: "room", n: 161, many: true });
+    expect(changes(161, 160)).toBe(false);
+  });
+
   it("leaves every watcher with the truth, whenever it came and however large the crowd", () => {
     const step = fc.record({
       member: fc.integer({ min: 0, max: 259 }),
