@@ -10,6 +10,8 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+RETRY = {"not-ready", "fenced", "out-of-order", "unavailable", "rate-limited", "commit-refused"}
+
 Position = tuple[str, int]
 
 

@@ -12,14 +12,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from records import Channel, Message, Move, Outgoing, Position, Refused, Socket, action_for, backoff, hello, named_url, prepare_hello
+from records import RETRY, Channel, Message, Move, Outgoing, Position, Refused, Socket
+from records import action_for, backoff, hello, named_url, prepare_hello
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 SUBPROTOCOL = "wscluster.v1.json"
 REQUEST_TIMEOUT = 10.0
 KEEP_ACKNOWLEDGED = 30.0
-RETRY = {"not-ready", "fenced", "out-of-order", "unavailable", "rate-limited", "commit-refused"}
 
 
 class Client:
@@ -41,18 +41,15 @@ class Client:
         self.producer = {"id": secrets.token_hex(8), "gen": 1}
         self.channels: dict[str, Channel] = {}
         self._identity: dict | None = None
-        self._socket: Socket | None = None
+        self._socket: Socket | None = None  # writes go here
         self._leaving: Socket | None = None
         self._move: Move | None = None
-        self._dark = asyncio.Event()
-        self._dark_code = 1006
+        self._dark, self._dark_code = asyncio.Event(), 1006
         self._requests: dict[int, tuple[Channel, Outgoing] | Channel] = {}
         self._last_request = 0
-        self._window: tuple[float, float] = (0.0, 3.0)
-        self._window_until = 0.0
+        self._window, self._window_until = (0.0, 3.0), 0.0
         self._attempt = 0
-        self._next_url = url
-        self._next_ticket: str | None = None
+        self._next_url, self._next_ticket = url, None
         self._is_over = False
         self._tasks: set[asyncio.Task] = set()
 
