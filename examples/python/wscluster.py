@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from records import RETRY, Channel, Message, Move, Outgoing, Position, Refused, Socket
-from records import action_for, backoff, hello, named_url, prepare_hello
+from records import RETRY, Channel, Message, Move, Outgoing, Position, Refused, Socket, action_for, backoff, hello, named_url, prepare_hello
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
