@@ -46,7 +46,25 @@ export const rolloutStatus = z.strictObject({
     .max(2_147_483_647)
     .optional()
     .describe("Seconds until the last one has moved, at the present pace."),
-  limitedBy: z.string().max(64).optional().describe("What holds the pace down."),
+  etaEarliestSeconds: z
+    .int()
+    .min(0)
+    .max(2_147_483_647)
+    .optional()
+    .describe("The same if the pace that is allowed now is reached."),
+  etaLatestSeconds: z
+    .int()
+    .min(0)
+    .max(2_147_483_647)
+    .optional()
+    .describe("The same if the pace is halved once because those who take in are under pressure."),
+  limitedBy: z
+    .string()
+    .max(64)
+    .optional()
+    .describe(
+      "What holds the pace down: Nothing, Budget (`moves.maxPerSecond`), Pressure (of those who take in), TargetsFull, NoTarget, MovesPaused, DependencyFreeze or NotHandedOver.",
+    ),
   waiting: z
     .strictObject({
       reason: z.string().max(64).describe("What is waited for."),

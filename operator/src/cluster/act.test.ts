@@ -97,7 +97,15 @@ function stage(
   return { run, sent, facts, abort, later: (ms: number) => void (nowMs += ms) };
 }
 
-const EMPTY: Plan = { actions: [], status: {}, events: [], poll: "rest", notes: [], progress: undefined };
+const EMPTY: Plan = {
+  actions: [],
+  status: {},
+  events: [],
+  poll: "rest",
+  notes: [],
+  pressures: [],
+  progress: undefined,
+};
 const configMap = (name: string, uid = "aaaaaaaa-0000-4000-8000-000000000000"): Manifest => ({
   apiVersion: "v1",
   kind: "ConfigMap",

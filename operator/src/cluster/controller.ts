@@ -107,6 +107,7 @@ export class ClusterReconciler {
     const { facts } = observed;
     const plan = decide(facts);
     mine.memory.observe(plan, nowMs);
+    mine.memory.learnPace(plan.pressures, paceLimitsOf(facts.spec.moves), nowMs);
     this.#ports.poller.watch(key, pollTargetsOf(facts), POLL_MS[plan.poll]);
     let report: ActReport;
     try {

@@ -177,6 +177,8 @@ export type MemoryFacts = {
   readonly tokens: number;
   /** The same for moves with somebody else's deadline. */
   readonly emergencyTokens: number;
+  /** Pace of ordinary moves as it was learnt from those who take in; at most `moves.maxPerSecond`. */
+  readonly perSecond: number;
   /** Time since the measure of progress last got better, and the measure's best value. */
   readonly progress: { readonly of: string; readonly sinceMs: number } | undefined;
   readonly grants: readonly SentGrant[];

@@ -1,5 +1,6 @@
 // What one process remembers of a cluster between passes. Losing it costs time, never safety.
 import type { PaceLimits } from "../moves/limits.ts";
+import { fullPace, nextPace, type Pace } from "../moves/pace.ts";
 import { debit, type MoveLedger, newLedger, tokensAt } from "./ledger.ts";
 import type { PlannedGrant } from "../moves/planner.ts";
 import type { MemoryFacts } from "./facts.ts";
@@ -14,7 +15,8 @@ export class ClusterMemory {
   #ledger: MoveLedger;
   #progress: { of: string; best: number; sinceMs: number } | undefined;
   readonly #modes = new Map<string, { mode: string; atMs: number }>();
-  #pace: { atMs: number; left: number }[] = [];
+  #samples: { atMs: number; left: number }[] = [];
+  #pace: Pace | undefined;
 
   constructor(nowMs: number) {
     this.#ledger = newLedger(nowMs);
@@ -22,19 +24,32 @@ export class ClusterMemory {
 
   facts(nowMs: number, limits: PaceLimits): MemoryFacts {
     const progress = this.#progress;
-    const first = this.#pace[0];
-    const last = this.#pace.at(-1);
+    const first = this.#samples[0];
+    const last = this.#samples.at(-1);
     const spanMs = first === undefined || last === undefined ? 0 : last.atMs - first.atMs;
     const movedPerSecond =
       first === undefined || last === undefined || spanMs < 1_000
         ? undefined
         : Math.max(0, ((first.left - last.left) * 1_000) / spanMs);
     return {
-      ...tokensAt(this.#ledger, limits, nowMs),
+      ...tokensAt(this.#ledger, this.#slowed(limits), nowMs),
+      perSecond: this.#slowed(limits).maxPerSecond,
       progress: progress === undefined ? undefined : { of: progress.of, sinceMs: progress.sinceMs },
       grants: this.#ledger.grants.filter((grant) => nowMs - grant.sentAtMs < 2_000),
       movedPerSecond,
     };
+  }
+
+  /** Only the ordinary pace is held down by pressure: somebody else's deadline does not wait for it. */
+  #slowed(limits: PaceLimits): PaceLimits {
+    const perSecond = this.#pace?.perSecond ?? limits.maxPerSecond;
+    return { ...limits, maxPerSecond: Math.min(limits.maxPerSecond, perSecond) };
+  }
+
+  /** @param pressures of those that take in now */
+  learnPace(pressures: readonly number[], limits: PaceLimits, nowMs: number): void {
+    const { maxPerSecond } = limits;
+    this.#pace = nextPace(this.#pace ?? fullPace(maxPerSecond, nowMs), maxPerSecond, pressures, nowMs);
   }
 
   /** Whether this very mode was given to the pod a moment ago: its state may be older than that. */
@@ -53,12 +68,12 @@ export class ClusterMemory {
     const { progress } = plan;
     if (progress === undefined) {
       this.#progress = undefined;
-      this.#pace = [];
+      this.#samples = [];
       return;
     }
     const before = this.#progress;
     const isNew = before === undefined || before.of !== progress.of;
-    if (isNew) this.#pace = [];
+    if (isNew) this.#samples = [];
     // A pause stops the time: what is held makes no progress and is not to blame.
     const isBetter = isNew || progress.held || progress.left < before.best;
     this.#progress = {
@@ -66,8 +81,8 @@ export class ClusterMemory {
       best: isNew ? progress.left : Math.min(before.best, progress.left),
       sinceMs: isBetter ? nowMs : before.sinceMs,
     };
-    this.#pace = [
-      ...this.#pace.filter((sample) => nowMs - sample.atMs < PACE_WINDOW_MS),
+    this.#samples = [
+      ...this.#samples.filter((sample) => nowMs - sample.atMs < PACE_WINDOW_MS),
       { atMs: nowMs, left: progress.left },
     ];
   }
@@ -79,9 +94,13 @@ export class ClusterMemory {
     limits: PaceLimits,
   ): boolean {
     const count = grant.targets.reduce((sum, target) => sum + target.count, 0);
-    const { tokens, emergencyTokens } = tokensAt(this.#ledger, limits, nowMs);
+    const { tokens, emergencyTokens } = tokensAt(this.#ledger, this.#slowed(limits), nowMs);
     if (count > (grant.isEmergency === true ? emergencyTokens : tokens)) return false;
-    this.#ledger = debit(this.#ledger, { source: grant.source, sentAtMs: nowMs, targets: grant.targets }, limits);
+    this.#ledger = debit(
+      this.#ledger,
+      { source: grant.source, sentAtMs: nowMs, targets: grant.targets },
+      this.#slowed(limits),
+    );
     return true;
   }
 }

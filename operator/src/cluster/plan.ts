@@ -41,6 +41,8 @@ export type Plan = {
   readonly poll: "moving" | "rest";
   /** Every number that the decision used, for `plan` and for logs. */
   readonly notes: readonly string[];
+  /** Pressure of those that take connections in now; empty while nothing moves. */
+  readonly pressures: readonly number[];
   /** What is measured to know whether the rollout gets on: lower is better. Undefined = nothing is expected to move. */
   readonly progress: { readonly of: string; readonly left: number; readonly held: boolean } | undefined;
 };

@@ -238,6 +238,18 @@ const STORIES: Record<string, Story> = {
     ).toBe(true);
     world.run(5);
   },
+  pressure(world) {
+    begin(world);
+    world.say("the image becomes chat:2, whose pods bear only few arrivals a second");
+    world.fleet.arrive(200);
+    world.fleet.pressureOf = (pod) => (pod.recent > 4 ? 0.85 : 0.2);
+    world.setSpec({ server: server("chat:2") });
+    expect(world.run(60, () => world.status.rollout?.limitedBy === "Pressure")).toBe(true);
+    const { etaSeconds = 0, etaEarliestSeconds = 0, etaLatestSeconds = 0 } = world.status.rollout ?? {};
+    expect(etaEarliestSeconds).toBeLessThanOrEqual(etaSeconds);
+    expect(etaLatestSeconds).toBeGreaterThan(etaSeconds);
+    expect(world.run(120, isAt(world, "chat:2"))).toBe(true);
+  },
   "three-revisions"(world) {
     begin(world);
     world.say("the image becomes chat:2");

@@ -56,7 +56,7 @@ const PRESSURE_MARK = 0.9;
 export type MovePlan = {
   readonly grants: readonly PlannedGrant[];
   /** What held the number down. */
-  readonly limitedBy: "Nothing" | "Budget" | "TargetsFull" | "NoTarget";
+  readonly limitedBy: "Nothing" | "Budget" | "Pressure" | "TargetsFull" | "NoTarget";
 };
 
 /**

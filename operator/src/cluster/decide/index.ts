@@ -2,7 +2,7 @@
 // Order of the actions is part of the decision: marks on the ReplicaSets go out before the acts that they announce.
 import { ANNOTATIONS } from "@wscluster/crds";
 import type { ModeRequest, PodMode } from "@wscluster/protocol";
-import { GRANT_WINDOW_MS } from "../../moves/limits.ts";
+import { GRANT_WINDOW_MS, paceLimitsOf } from "../../moves/limits.ts";
 import { type MovePlan, planGrants } from "../../moves/planner.ts";
 import { type ClusterFacts, freshValue, type ServerPodFacts, type SetFacts } from "../facts.ts";
 import type { Action, EventValue, Plan } from "../plan.ts";
@@ -78,6 +78,7 @@ export function decide(facts: ClusterFacts): Plan {
     ...(requeueAfterMs === undefined ? {} : { requeueAfterMs }),
     poll: isBusy ? "moving" : "rest",
     notes: notesFor(facts, sets, { taker, handedOver, left, tokens: facts.memory.tokens, limitedBy: moves.limitedBy }),
+    pressures: left === 0 ? [] : movement.targets.map((target) => target.pressure),
     progress:
       candidate === undefined
         ? undefined
@@ -102,7 +103,15 @@ function idlePlan(facts: ClusterFacts): Plan {
     moves: { grants: [], limitedBy: "Nothing" },
     edge: { actions: [], removals: [], budgets: [], leaving: [], isRolling: false },
   });
-  return { actions: [], status, events: [], poll: "rest", notes: ["paused or being deleted"], progress: undefined };
+  return {
+    actions: [],
+    status,
+    events: [],
+    poll: "rest",
+    notes: ["paused or being deleted"],
+    pressures: [],
+    progress: undefined,
+  };
 }
 
 function baseActions(facts: ClusterFacts): Action[] {
@@ -211,13 +220,15 @@ function grantsNow(facts: ClusterFacts, movement: ReturnType<typeof movementOf>)
   const lastSentMs = facts.memory.grants.reduce((last, grant) => Math.max(last, grant.sentAtMs), -Infinity);
   // A new grant replaces the rest of the old one, and the budget is not given back: one per window.
   if (facts.nowMs - lastSentMs < GRANT_WINDOW_MS * 0.95) return { grants: [], limitedBy: "Budget" };
-  return planGrants({
+  const plan = planGrants({
     donors: movement.donors,
     targets: movement.targets,
     tokens: facts.memory.tokens,
     emergencyTokens: facts.memory.emergencyTokens,
     recent: facts.memory.grants,
   });
+  const isSlowed = facts.memory.perSecond < paceLimitsOf(facts.spec.moves).maxPerSecond;
+  return plan.limitedBy === "Budget" && isSlowed ? { ...plan, limitedBy: "Pressure" } : plan;
 }
 
 function prunable(facts: ClusterFacts, sets: readonly PlannedSet[]): PlannedSet[] {

@@ -115,10 +115,18 @@ function rolloutStatusFor(decision: Decision, left: number): RolloutStatus | und
     cut: known?.cut ?? receipts.cut,
     unknown: known?.unknown ?? receipts.unknown,
     ...(subject.step === "move" && left > 0 && perSecond !== undefined && perSecond > 0
-      ? { etaSeconds: Math.ceil(left / perSecond) }
+      ? etaOf(left, perSecond, facts.memory.perSecond)
       : {}),
     ...(subject.step === "move" && left > 0 ? { limitedBy: decision.movement.held ?? moves.limitedBy } : {}),
     ...(rollout.waiting === undefined ? {} : { waiting: waitingFor(facts, rollout.waiting) }),
+  };
+}
+
+function etaOf(left: number, perSecond: number, allowedPerSecond: number) {
+  return {
+    etaSeconds: Math.ceil(left / perSecond),
+    etaEarliestSeconds: Math.ceil(left / Math.max(perSecond, allowedPerSecond)),
+    etaLatestSeconds: Math.ceil((2 * left) / perSecond),
   };
 }
 

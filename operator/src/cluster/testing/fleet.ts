@@ -28,6 +28,8 @@ export type ServerProcess = {
   readonly via: Map<string, number>;
   unnamed: number;
   named: number;
+  /** Named arrivals of the last second. */
+  recent: number;
   epoch: number;
   seq: number;
   /** Clients that were asked and come to their targets in the next second. */
@@ -43,6 +45,7 @@ export class Fleet {
   readonly receipts = new Map<string, Receipts>();
   storeIsUp = true;
   capacity = 1_000;
+  pressureOf: (server: ServerProcess) => number = () => 0;
   /** Clients that lost their socket because a pod went away. */
   cut = 0;
   /** Clients that were closed with a window and come back in the next second. */
@@ -67,6 +70,7 @@ export class Fleet {
       via: new Map(),
       unnamed: 0,
       named: 0,
+      recent: 0,
       epoch: 0,
       seq: 0,
       onTheWay: [],
@@ -111,7 +115,7 @@ export class Fleet {
       capacity: this.capacity,
       arrivals: { named: server.named, unnamed: server.unnamed },
       load: { cpu: 0, rssBytes: 0, eventLoopLagMs: 0, messagesInPerSecond: 0, messagesOutPerSecond: 0 },
-      pressure: 0,
+      pressure: this.pressureOf(server),
       broker: { ok: this.storeIsUp, lastOkAgoMs: 0 },
       moving,
       receipts: Object.fromEntries(this.receipts),
@@ -213,6 +217,7 @@ export class Fleet {
 
   /** One second: those who were asked arrive. */
   completeMoves(): void {
+    for (const server of this.servers.values()) server.recent = 0;
     if (!this.storeIsUp) return;
     for (const source of this.servers.values()) {
       for (const { target, count, intent, edge } of source.onTheWay.splice(0)) {
@@ -223,6 +228,7 @@ export class Fleet {
           this.#enter(to);
         }
         to.named += count;
+        to.recent += count;
         this.#count(intent, "moved", count);
       }
     }

@@ -254,6 +254,7 @@ export class World {
     const facts = this.facts();
     const plan = decide(facts);
     this.#memory.observe(plan, this.nowMs);
+    this.#memory.learnPace(plan.pressures, this.#limits(), this.nowMs);
     this.#detached = new Set();
     for (const action of plan.actions) {
       const sent = this.#do(action, facts);
