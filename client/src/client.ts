@@ -1,6 +1,6 @@
 // What the application holds: a thin face over the session. Not here: any decision.
 
-import type { Position } from "@wscluster/protocol";
+import type { Position, ServerFrame } from "@wscluster/protocol";
 import { WIRE_DEFAULTS } from "@wscluster/protocol";
 import { isClientError } from "./errors.ts";
 import type { ClientEvent, ClientEventType, Counters, EventOf } from "./events.ts";
@@ -20,6 +20,14 @@ export type HistoryPage<T = unknown> = {
   readonly more: boolean;
 };
 
+/** Raw access to the connection in use, for what is built on top: `presence`, `inbox` and the like. */
+export type Wire = {
+  readonly taps: Set<(frame: ServerFrame) => void>;
+  readonly nextRequestId: () => number;
+  /** False when there is no connection to take it. */
+  sendEphemeral(text: string): boolean;
+};
+
 /** A client: one session that lives on through breaks, and through moves between pods. */
 export interface Client {
   readonly state: ConnectionState;
@@ -29,6 +37,8 @@ export interface Client {
   readonly user: string | undefined;
   /** Running totals; a snapshot. */
   readonly counters: Readonly<Counters>;
+
+  readonly wire: Wire;
 
   /** Resolves when the client is live; rejects with `closed` or `given-up`. */
   ready(): Promise<void>;
@@ -80,6 +90,7 @@ export function connect(options: ConnectOptions): Client {
   };
   diagnostics.on("given-up", unwatch);
   const client: Client = {
+    wire: session,
     get state() {
       return session.state;
     },

@@ -48,7 +48,7 @@ export class Comeback {
   }
 
   /** The server names a window for whatever happens within `forMs`. */
-  onWindow(window: Window, forMs = Number.POSITIVE_INFINITY): void {
+  onWindow(window: Window, forMs = Infinity): void {
     this.#window = { ...window, untilMs: this.#options.clock.now() + forMs };
   }
 

@@ -1,7 +1,7 @@
 // Public surface of @wscluster/client.
 export type { Position, Window } from "@wscluster/protocol";
 export { CLOSE_CODES, closeActionFor, getReconnectionWindow, reconnectDelayMs } from "@wscluster/protocol";
-export type { Client, HistoryPage } from "./client.ts";
+export type { Client, HistoryPage, Wire } from "./client.ts";
 export { connect } from "./client.ts";
 export type { Clock, TimerHandle } from "./clock.ts";
 export { systemClock } from "./clock.ts";
@@ -12,6 +12,8 @@ export type { WebSocketFactory, WebSocketLike } from "./link.ts";
 export type { ConnectionState } from "./machine.ts";
 export type { ConnectOptions, GiveUpPolicy } from "./options.ts";
 export type { PlatformLike } from "./platform-events.ts";
+export type { Presence, Present } from "./presence.ts";
+export { presence } from "./presence.ts";
 export type { Published, QueueOptions, QueuePolicy } from "./publisher.ts";
 export type {
   Diverged,

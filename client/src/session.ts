@@ -29,6 +29,8 @@ export class Session {
   readonly subscriptions: Subscriptions;
   readonly publisher: Publisher;
   readonly requests: Requests;
+  /** Hear every frame of the connection in use. */
+  readonly taps = new Set<(frame: ServerFrame) => void>();
   readonly #settings: Settings;
   readonly #linkHost: LinkHost;
   readonly #moveHost: MoveHost;
@@ -47,6 +49,7 @@ export class Session {
   #way: Way | undefined;
   #links = 0;
   #requestIds = 0;
+  readonly nextRequestId = (): number => (this.#requestIds += 1);
   #ready: { resolve(): void; reject(error: ClientError): void }[] = [];
   /** Why the client is over. */
   failure: ClientError | undefined;
@@ -55,7 +58,7 @@ export class Session {
     this.#settings = settings;
     const { clock } = settings;
     this.diagnostics = new Diagnostics(() => clock.now());
-    const nextRequestId = (): number => (this.#requestIds += 1);
+    const { nextRequestId } = this;
     this.requests = new Requests(clock, nextRequestId);
     const publisherHost = { nextRequestId, onGenerationRaised: () => this.#sayHelloAgain() };
     this.publisher = new Publisher(publisherHost, clock, this.diagnostics, settings.producer, settings.queue);
@@ -274,6 +277,7 @@ export class Session {
     }
     if (move && link === move.candidate) move.onFrame(frame);
     move?.advance();
+    if (isPrimary) for (const tap of this.taps) tap(frame);
   }
 
   #onError(link: Link, frame: Extract<ServerFrame, { t: "err" }>): void {

@@ -7,7 +7,7 @@ export const SUBPROTOCOL = "wscluster.v1.json";
 export const FORMAT_VERSIONS = { protocol: 1, session: 1, ticket: 1 } as const;
 
 /** Offsets and sequence numbers stay exact in a double. */
-export const MAX_OFFSET = Number.MAX_SAFE_INTEGER;
+export const MAX_OFFSET = 9_007_199_254_740_991;
 
 /** Defaults in force where no configuration says otherwise. Milliseconds, bytes, counts. */
 export const WIRE_DEFAULTS = {
