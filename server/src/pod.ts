@@ -49,7 +49,7 @@ export class Pod {
   port = 0;
   adminPort = 0;
   readonly #options: PodOptions;
-  readonly #tick = new OutputTick();
+  readonly #tick = new OutputTick(() => performance.now());
   readonly #wheel = new HeartbeatWheel();
   readonly #gate = new WriteGate();
   readonly #ledger: ReceiptLedger;

@@ -94,10 +94,12 @@ export class ClientSocket implements Subscriber {
     this.#marked = false;
     const queue = this.#queue;
     if (queue.length === 0 || this.#ended) return;
+    const bytes = this.#queuedBytes;
     this.#queue = [];
     this.#queuedBytes = 0;
-    if (queue.length === 1 && queue[0]) {
-      this.#tcp.write(queue[0]);
+    const whole = queue.length === 1 ? queue[0] : this.#tick.join(queue, bytes);
+    if (whole) {
+      this.#tcp.write(whole);
       return;
     }
     this.#tcp.cork();
