@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { SignJWT } from "jose";
+import { WebSocket } from "ws";
 import { MemoryStore } from "../testing/index.ts";
 import type { TestServer } from "../testing/index.ts";
 import { createStage } from "../testing/stage.ts";
@@ -95,6 +96,25 @@ describe("a rate", () => {
     const client = await session(a, "ann");
     for (let n = 0; n < 3_000; n += 1) client.send({ t: "pub.ephemeral", c: "room", d: n });
     expect(await client.closed).toBe(4_102);
+  });
+
+  it("holds for clients without the subprotocol too", async () => {
+    const a = await server({ settings: limited({ messagesPerSecond: 1 }) });
+    const ws = new WebSocket(a.url);
+    const errors: unknown[] = [];
+    ws.on("message", (data) => {
+      const frame = JSON.parse(data.toString()) as {
+        readonly type: string;
+        readonly code?: string;
+        readonly id?: number;
+      };
+      if (frame.type === "error") errors.push([frame.code, frame.id]);
+    });
+    const closed = new Promise((resolve) => ws.once("close", resolve));
+    await new Promise((resolve) => ws.once("open", resolve));
+    for (let id = 1; id <= 2_000; id += 1) ws.send(JSON.stringify({ type: "publish", channel: "room", data: id, id }));
+    expect(await closed).toBe(4_102);
+    expect(errors[0]).toEqual(["rate-limited", 257]);
   });
 
   it("of a noisy tenant leaves the others alone", async () => {

@@ -123,14 +123,15 @@ export class Connection implements SocketOwner {
       this.end("protocolError");
       return;
     }
-    const verdict = this.#judge(decoded.frames.length, text.length);
+    const verdict = this.judge(decoded.frames.length, text.length);
     for (const frame of decoded.frames) {
       if (verdict && verdict.kind !== "pass") this.#onOverRate(frame, verdict);
       else this.#onDecoded(frame);
     }
   }
 
-  #judge(messages: number, bytes: number): RateVerdict | undefined {
+  /** Undefined while there is no session to judge by. */
+  judge(messages: number, bytes: number): RateVerdict | undefined {
     const { row, context } = this;
     return this.state === "ready" && row ? context.limits?.judge(this, row.tenant, messages, bytes) : undefined;
   }

@@ -132,6 +132,11 @@ export class PlainConnection extends Connection implements Subscriber {
     const { type, channel } = frame;
     this.context.metrics.add("wscluster_messages_received_total", 1, { type: "plain" });
     if (type === "ping") return this.say({ type: "pong", ...echo });
+    const verdict = this.judge(1, text.length);
+    if (verdict?.kind === "close") return this.end("rateLimited");
+    if (verdict?.kind === "refuse") {
+      return this.#refuse("rate-limited", `Too many requests; try again after ${verdict.afterMs} ms.`, id);
+    }
     if (type !== "subscribe" && type !== "unsubscribe" && type !== "publish") {
       return this.#refuse("unknown-type", "The frame type is not known to this server.", id);
     }
