@@ -30,7 +30,8 @@ export async function ask(client: Client, what: string, question: Unnumbered): P
 }
 
 /** `undefined` when no answer came: the connection changed meanwhile, or it took too long. */
-function askOnce({ wire, on }: Client, question: Unnumbered): Promise<Answer | ErrorAnswer | undefined> {
+function askOnce(client: Client, question: Unnumbered): Promise<Answer | ErrorAnswer | undefined> {
+  const { wire } = client;
   const i = wire.nextRequestId();
   return new Promise((resolve) => {
     const finish = (answer?: Answer | ErrorAnswer): void => {
@@ -43,7 +44,7 @@ function askOnce({ wire, on }: Client, question: Unnumbered): Promise<Answer | E
       if ("i" in frame && frame.i === i) finish(frame as Answer | ErrorAnswer);
     };
     const timer = setTimeout(finish, WIRE_DEFAULTS.requestTimeoutMs);
-    const stops = (["disconnect", "committed", "given-up"] as const).map((type) => on(type, () => finish()));
+    const stops = (["disconnect", "committed", "given-up"] as const).map((type) => client.on(type, () => finish()));
     wire.taps.add(tap);
     if (!wire.sendEphemeral(JSON.stringify({ ...question, i }))) finish();
   });

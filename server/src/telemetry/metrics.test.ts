@@ -68,6 +68,8 @@ const MAY_BE_ZERO: ReadonlySet<string> = new Set([
   "wscluster_config_generation",
 ]);
 
+const byText = (a: unknown, b: unknown): number => String(a).localeCompare(String(b));
+
 describe("the metrics", () => {
   it("are those of the table, each exposed and each measured", async () => {
     const samples = samplesIn(await scrape(await eventful()));
@@ -124,7 +126,7 @@ describe("the metrics", () => {
     await Promise.all([silent.closed, wrong.closed]);
     await expect.poll(() => a.pod.registry.all.size).toBe(0);
     const errors = samplesIn(await scrape(a)).filter(({ name }) => name === "wscluster_errors_total");
-    expect(errors.map(({ labels, value }) => [labels["kind"], labels["code"], value]).sort()).toEqual([
+    expect(errors.map(({ labels, value }) => [labels["kind"], labels["code"], value]).sort(byText)).toEqual([
       ["connection", "1006", 1],
       ["message", "4000", 1],
       ["timeout", "4003", 1],

@@ -202,9 +202,14 @@ describe("the decoder", () => {
       fc.asyncProperty(nearFrame, fc.array(frame, { maxLength: 4 }), async (first, rest) => {
         const peer = await RawPeer.open(a.pod.port);
         peer.send(textOf({ ...hello, ...first, t: "hello" }), ...rest.map(textOf), textOf({ t: "ping", i: 99 }));
+        let isClosed = false;
+        const closed = peer.closed.then(() => {
+          isClosed = true;
+        });
         const seen = () => peer.texts.some((text) => text.includes('"pong"') || text.includes('"err"'));
-        await Promise.race([peer.closed, expect.poll(seen, { interval: 1 }).toBe(true)]);
+        await expect.poll(() => isClosed || seen(), { interval: 1 }).toBe(true);
         peer.tcp.end();
+        await closed;
         const code = await peer.closed;
         expect([1_005, 1_006].includes(code) || closeCodeOf(code) !== undefined).toBe(true);
       }),

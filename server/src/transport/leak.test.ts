@@ -92,9 +92,9 @@ const ENDS: readonly ((port: number, index: number) => Promise<unknown>)[] = [
 async function round(port: number, count: number): Promise<void> {
   for (let first = 0; first < count; first += AT_ONCE) {
     await Promise.all(
-      Array.from({ length: Math.min(AT_ONCE, count - first) }, (_, at) => {
+      Array.from({ length: Math.min(AT_ONCE, count - first) }, async (_, at) => {
         const index = first + at;
-        return ENDS[index % ENDS.length]?.(port, index);
+        await ENDS[index % ENDS.length]?.(port, index);
       }),
     );
   }
