@@ -31,15 +31,17 @@ export const idle: Bench = {
     await pinGenerator();
     const rounds: Round[] = [];
     for (const contender of interleaved(ready, work.rounds)) {
-      const figures: Record<string, number> = {};
-      for (const count of work.subscriptions) {
-        for (const [name, value] of Object.entries(await runOnce(contender, work.steps, count, signal)))
-          figures[`${name}${count}`] = rounded(value);
-      }
+      const figures = await runRound(contender, work, signal).catch((error: unknown) => {
+        // Interrupted: what is complete counts.
+        if (signal.aborted && rounds.length > 0) return undefined;
+        throw error;
+      });
+      if (!figures) break;
       rounds.push({ contender: contender.name, figures });
       say(`${contender.name}: ${JSON.stringify(figures)}`);
     }
-    const path = quick ? "not with --quick" : await addPath(rounds, say, signal);
+    const path =
+      quick || signal.aborted ? "not measured in a quick or interrupted run" : await addPath(rounds, say, signal);
     return {
       versions: Object.fromEntries(ready.map(({ name, version }) => [name, version])),
       setup: {
@@ -55,6 +57,19 @@ export const idle: Bench = {
     };
   },
 };
+
+async function runRound(
+  contender: Contender,
+  work: Work,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, number>>> {
+  const figures: Record<string, number> = {};
+  for (const count of work.subscriptions) {
+    for (const [name, value] of Object.entries(await runOnce(contender, work.steps, count, signal)))
+      figures[`${name}${count}`] = rounded(value);
+  }
+  return figures;
+}
 
 /** The whole way, once; where a part of it is missing, the reason. */
 async function addPath(rounds: Round[], say: (text: string) => void, signal: AbortSignal): Promise<string> {
