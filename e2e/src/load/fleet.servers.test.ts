@@ -125,7 +125,6 @@ describe("fleet on real servers", () => {
     expect(summary.verdict.examples).toEqual([]);
     expect(summary.verdict).toMatchObject({ lost: 0, duplicated: 0, reordered: 0, forked: 0 });
     expect(summary).toMatchObject({ moves: 0, resumes: held, cut: held, resets: 0, disconnects: held });
-    expect(summary.maxGapMs).toBe(0);
-    expect(summary.maxHoldMs).toBeGreaterThan(0);
+    expect(summary.maxGapMs).toBeGreaterThan(0);
   });
 });
