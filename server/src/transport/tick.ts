@@ -9,8 +9,11 @@ export interface Flushable {
   flush(): void;
 }
 
-/** Writing may take one part in four of the time; what channels bring meanwhile leaves with the next turn. */
-const WINDOW_PER_COST = 3;
+/**
+ * Writing may take half of the time; what channels bring meanwhile leaves with the next turn. More would save more, and be felt where
+ * one channel alone is slow and wide: with 3, 1,000 subscribers at 50 messages/s waited 21 ms at the median instead of 7.
+ */
+const WINDOW_PER_COST = 1;
 /** Nobody waits longer for that, however many sockets there are. */
 const WINDOW_MAX_MS = 20;
 /** Timers are no finer. */
