@@ -39,16 +39,22 @@ export class Returner {
   /** One attempt; what comes after it follows by itself. */
   async connect(): Promise<void> {
     this.#hooks.onAttempt();
+    // A connection that closes before it is open is told by the rejection.
+    let socket: RawSocket | undefined;
     try {
-      const socket = await RawSocket.open({
+      socket = await RawSocket.open({
         port: this.#hooks.port(),
         path: "/ws",
         subprotocol: SUBPROTOCOL,
         localAddress: `127.0.0.${2 + Math.floor(this.#index / PER_ADDRESS)}`,
         onClosed: () => {
-          if (this.#socket === socket) this.#again();
+          if (socket !== undefined && this.#socket === socket) this.#again();
         },
       });
+      if (this.#isOver) {
+        socket.destroy();
+        return;
+      }
       this.#socket = socket;
       socket.stream.onText = (payload) => this.#onFrame(JSON.parse(payload.toString()) as ServerFrame);
       socket.send(JSON.stringify(this.#hello()));
