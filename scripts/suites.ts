@@ -11,6 +11,10 @@ const SCENARIOS = "e2e/src/scenarios/main.ts";
 const CLUSTER = "e2e/src/cluster/main.ts";
 const SOURCE_FLAGS = ["--conditions=@wscluster/source", "--disable-warning=ExperimentalWarning"];
 const INTEGRATION = "**/*.integration.test.ts";
+const MEANWHILE = "scripts/tests-meanwhile.ts";
+
+export type PartResults = { readonly part: string; readonly results: readonly Result[]; readonly seconds: number };
+
 const say = (text: string) => void process.stderr.write(text);
 
 export async function runChecks(): Promise<readonly Result[]> {
@@ -34,6 +38,17 @@ export const runUnit = () => runVitest("unit", ["--exclude", INTEGRATION]);
 /** Tests that start real programs; where one is missing they are skipped and say which. */
 export const runIntegration = () => runVitest("integration", [".integration.test.ts"]);
 
+/** Both, each with the seconds that it took. */
+export async function runTests(): Promise<readonly PartResults[]> {
+  return [await timed("unit", runUnit), await timed("integration", runIntegration)];
+}
+
+export async function timed(part: string, run: () => Promise<readonly Result[]>): Promise<PartResults> {
+  const started = performance.now();
+  const results = await run();
+  return { part, results, seconds: (performance.now() - started) / 1000 };
+}
+
 async function runVitest(suite: string, filters: readonly string[]): Promise<readonly Result[]> {
   return withReport(async (file) => {
     const args = [
@@ -56,17 +71,29 @@ async function runVitest(suite: string, filters: readonly string[]): Promise<rea
  * The scenarios on a real cluster: it is started when it is not up, and then taken down again. They say themselves what cannot
  * run here and why.
  */
-export async function runScenarios(): Promise<readonly Result[]> {
+export const runScenarios = () => runScenariosWith([]);
+
+/** The scenarios, and the tests in the calm minutes of their watch; after them where that did not come to pass. */
+export async function runScenariosAndTests(): Promise<readonly PartResults[]> {
+  return withReport(async (file) => {
+    process.env["WSCLUSTER_RESULTS"] = file;
+    const scenarios = await timed("e2e", () => runScenariosWith(["--meanwhile", join(ROOT, MEANWHILE)]));
+    delete process.env["WSCLUSTER_RESULTS"];
+    return [...(reportIn<readonly PartResults[]>(file) ?? (await runTests())), scenarios];
+  });
+}
+
+async function runScenariosWith(more: readonly string[]): Promise<readonly Result[]> {
   return withReport(async (file) => {
     const wasUp = (await runTool([...SOURCE_FLAGS, CLUSTER, "status"])).code === 0;
-    const args = [SCENARIOS, "--all", "--up", ...(wasUp ? [] : ["--down"]), "--json", file];
+    const args = [SCENARIOS, "--all", "--up", ...(wasUp ? [] : ["--down"]), ...more, "--json", file];
     const { code } = await runTool([...SOURCE_FLAGS, ...args], { onOutput: say });
     const report = reportIn<ScenarioReport>(file);
     return report === undefined ? [noReport("e2e", "the scenario run", code)] : scenarioResults(report, code);
   });
 }
 
-async function withReport(run: (file: string) => Promise<readonly Result[]>): Promise<readonly Result[]> {
+async function withReport<T>(run: (file: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "wsc-report-"));
   // An interrupted run ends with process.exit, which passes every `finally` by.
   const remove = () => rmSync(folder, { recursive: true, force: true });

@@ -1,4 +1,5 @@
 // `npm run e2e -- NAME...`: scenarios on a cluster. Parses, calls, prints.
+import { spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { Command, CommanderError } from "commander";
 import { accessCluster } from "../cluster/access.ts";
@@ -28,6 +29,7 @@ type Options = {
   readonly quick: boolean;
   readonly keep: boolean;
   readonly json?: string;
+  readonly meanwhile?: string;
 };
 
 const program = new Command("e2e")
@@ -41,6 +43,10 @@ const program = new Command("e2e")
   .option("--quick", "shorter waits where a scenario allows it", false)
   .option("--keep", "leave the namespace of a failed scenario for a look", false)
   .option("--json <file>", "write the outcomes as JSON")
+  .option(
+    "--meanwhile <script>",
+    "a Node script to run in the calm minutes, before the scenarios that need the machine alone",
+  )
   .addHelpText("after", "\nExit codes: 0 passed or skipped, 1 failed, 64 wrong usage, 130 interrupted.")
   .exitOverride()
   .action(async (names: string[], options: Options) => {
@@ -151,10 +157,26 @@ async function runOn(
   const order = orderOf(chosen);
   const beside = Promise.all(order.beside.map(runOne));
   for (const scenario of order.inTurn) await runOne(scenario);
+  if (options.meanwhile !== undefined && !signal.aborted) await runMeanwhile(options.meanwhile, signal);
   await beside;
   for (const scenario of order.alone) await runOne(scenario);
   if (signal.aborted) process.exitCode = EXIT_INTERRUPTED;
   const count = (status: Outcome["status"]) => outcomes.filter((outcome) => outcome.status === status).length;
   console.log(`${count("passed")} passed, ${count("failed")} failed, ${count("skipped")} skipped`);
   return outcomes;
+}
+
+/** Its result is its own affair: whoever asked for it reads what it wrote. */
+async function runMeanwhile(script: string, signal: AbortSignal): Promise<void> {
+  const child = spawn(process.execPath, [...process.execArgv, script], { stdio: ["ignore", "inherit", "inherit"] });
+  const stop = () => child.kill("SIGTERM");
+  signal.addEventListener("abort", stop, { once: true });
+  await new Promise<void>((resolve) => {
+    child.once("error", (error) => {
+      console.error(`cannot run ${script} meanwhile: ${error.message}`);
+      resolve();
+    });
+    child.once("close", () => resolve());
+  });
+  signal.removeEventListener("abort", stop);
 }
