@@ -9,6 +9,8 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "**/dist/**"],
     environment: "node",
     testTimeout: 20_000,
+    // A poll is a wait with a deadline, not a measurement: on a busy machine one second is too short for many of them.
+    expect: { poll: { timeout: 10_000 } },
     maxWorkers: 2,
   },
 });

@@ -64,21 +64,25 @@ describe("a quota of sessions", () => {
 
 describe("a rate", () => {
   it("refuses what is above it by its id and with the time to wait, and takes it then", async () => {
-    const a = await server({ settings: limited({ messagesPerSecond: 50 }) });
+    // One a second: on a busy machine the bucket must not get a token back while the frames are still being read.
+    const a = await server({ settings: limited({ messagesPerSecond: 1 }) });
     const client = await session(a, "ann");
     for (let s = 1; s <= 257; s += 1) client.send({ t: "pub", i: s, c: "room", s, d: s });
     const err = await client.find("err");
     expect(err).toMatchObject({ i: 257, code: "rate-limited" });
     expect(err.afterMs).toBeGreaterThan(0);
-    expect(err.afterMs).toBeLessThanOrEqual(20);
+    expect(err.afterMs).toBeLessThanOrEqual(1_000);
     client.clear();
     await expect
-      .poll(async () => {
-        client.send({ t: "pub", i: 300, c: "room", s: 257, d: 257 });
-        client.send({ t: "ping", i: 301 });
-        await client.find("pong");
-        return client.frames.some((frame) => frame.t === "pub.ok" && frame.i === 300);
-      })
+      .poll(
+        async () => {
+          client.send({ t: "pub", i: 300, c: "room", s: 257, d: 257 });
+          client.send({ t: "ping", i: 301 });
+          await client.find("pong");
+          return client.frames.some((frame) => frame.t === "pub.ok" && frame.i === 300);
+        },
+        { timeout: 10_000, interval: 250 },
+      )
       .toBe(true);
   });
 
@@ -124,7 +128,7 @@ describe("a rate", () => {
         .setProtectedHeader({ alg: "HS256" })
         .setExpirationTime("1m")
         .sign(new TextEncoder().encode(secret));
-    const a = await server({ jwtSecret: secret, settings: limited({ tenantMessagesPerSecond: 10 }) });
+    const a = await server({ jwtSecret: secret, settings: limited({ tenantMessagesPerSecond: 1 }) });
     const [one, two, quiet] = [await connect(a.url), await connect(a.url), await connect(a.url)];
     one.hello({ token: await token("one", "noisy") });
     two.hello({ token: await token("two", "noisy") });
