@@ -49,7 +49,7 @@ export const idle: Bench = {
         subscriptions: work.subscriptions.join(", "),
         roomMembers: ROOM_MEMBERS,
         path,
-        presence: "none: the product has none yet",
+        presence: "off",
         missing: missing.map(({ name, reason }) => `${name}: ${reason}`).join("; "),
       },
       rounds,
