@@ -28,7 +28,7 @@ export const INTENT_KINDS = {
 } as const;
 export type IntentKind = keyof typeof INTENT_KINDS;
 
-/** An intent's id, `KIND/NAME`, for example `rollout/5f6d8c/1`. Receipts are kept under it. */
+/** An intent's id, `KIND/NAME`, for example `rollout/5f6d8c/1/1790000000` (revision, attempt, second of its start). Receipts are kept under it. */
 export type IntentId = `${IntentKind}/${string}`;
 
 /** Headers that authenticate a write: see `signedText`. */

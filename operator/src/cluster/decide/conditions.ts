@@ -227,7 +227,7 @@ function candidateVerdict(decision: Decision, candidate: Decision["rollout"]["se
   const story = `${stable === undefined ? "" : `${nameOf(stable)} to `}${nameOf(candidate)} with image ${candidate.image}`;
   if (candidate.step === "move" && waiting?.reason === "MovingConnections") {
     const left = connectionsLeft(movement.donors);
-    const { moved, resumed, cut } = receiptsOf(facts, candidate.attempt);
+    const { moved, resumed, cut } = receiptsOf(facts, candidate);
     const gone = moved + resumed + cut;
     return (
       held(decision) ?? {

@@ -1,5 +1,5 @@
 // All that a pass found out and decided, as the report needs it. Pure.
-import { NO_RECEIPTS, type Receipts } from "@wscluster/protocol";
+import { type IntentId, NO_RECEIPTS, type Receipts } from "@wscluster/protocol";
 import type { MovePlan } from "../../moves/planner.ts";
 import { type ClusterFacts, freshValue } from "../facts.ts";
 import type { Dependencies } from "./dependencies.ts";
@@ -21,12 +21,22 @@ export type Decision = {
   readonly edge: EdgePlan;
 };
 
+type Attempt = Pick<PlannedSet, "attempt" | "startedAtMs">;
+
+/**
+ * The id under which the store counts an attempt's moves. With the second of its start: receipts outlive the cluster, and one that is
+ * deleted and made again (or a revision whose history was pruned) counts its attempts from 1 again.
+ */
+export function intentFor(kind: "rollout" | "rollback", { attempt, startedAtMs }: Attempt): IntentId {
+  return `${kind}/${attempt}/${Math.floor(startedAtMs / 1_000)}`;
+}
+
 /**
  * Totals of an attempt's intents. With a shared store every pod reports the same totals of the whole cluster; the largest
  * of each is the newest.
  */
-export function receiptsOf(facts: ClusterFacts, attempt: string): Receipts {
-  return receiptsFor(facts, [`rollout/${attempt}`, `rollback/${attempt}`]);
+export function receiptsOf(facts: ClusterFacts, attempt: Attempt): Receipts {
+  return receiptsFor(facts, [intentFor("rollout", attempt), intentFor("rollback", attempt)]);
 }
 
 export function receiptsFor(facts: ClusterFacts, intents: readonly string[]): Receipts {

@@ -5,6 +5,7 @@ import type { Donor, Target } from "../../moves/planner.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { hasEdge, liveEdges } from "./edges.ts";
 import { doomOf, isCordoned, isEvacuated } from "./evacuation.ts";
+import { intentFor } from "./decision.ts";
 import { attachedPods, type PlannedSet } from "./sets.ts";
 
 export type Movement = {
@@ -80,10 +81,10 @@ function intentOf(
   if (taker === undefined) return undefined;
   if (pod.set === "draining") return `scaleDown/${pod.key}`;
   if (set === undefined || set === taker) return undefined;
-  if (set.step === "back") return `rollback/${set.attempt}`;
-  if (taker.role === "candidate") return taker.step === "move" ? `rollout/${taker.attempt}` : undefined;
+  if (set.step === "back") return intentFor("rollback", set);
+  if (taker.role === "candidate") return taker.step === "move" ? intentFor("rollout", taker) : undefined;
   // Nobody moves onto a set that is to be left itself.
-  return taker.role === "stable" && set.role !== "candidate" ? `rollout/${taker.attempt}` : undefined;
+  return taker.role === "stable" && set.role !== "candidate" ? intentFor("rollout", taker) : undefined;
 }
 
 function edgeDonors(facts: ClusterFacts, leavingEdges: readonly string[]): Donor[] {

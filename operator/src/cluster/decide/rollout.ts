@@ -383,7 +383,7 @@ class Draft {
   #promote(candidate: PlannedSet): void {
     const { nowMs } = this.#facts;
     const left = donorsOf(this.#facts.pods, candidate).reduce((sum, pod) => sum + (connectionsOf(pod) ?? 0), 0);
-    const { moved, resumed, cut } = receiptsOf(this.#facts, candidate.attempt);
+    const { moved, resumed, cut } = receiptsOf(this.#facts, candidate);
     // Old stable first: a crash in between leaves a candidate alone, which this same step completes.
     for (const set of this.sets) {
       if (set.role === "stable") this.#mark(set, { role: "retired", step: "retain", movedAtMs: nowMs });

@@ -96,7 +96,7 @@ function rolloutStatusFor(decision: Decision, left: number): RolloutStatus | und
   if (subject === undefined) return undefined;
   const before = facts.cluster.status?.rollout;
   const from = candidate === undefined && subject === stable ? sourceOf(sets, subject) : stable?.revision;
-  const receipts = receiptsOf(facts, subject.attempt);
+  const receipts = receiptsOf(facts, subject);
   const gone = receipts.moved + receipts.resumed + receipts.cut;
   const phase = subject === stable ? "complete" : subject.aborted !== undefined ? "aborted" : subject.step;
   const perSecond = facts.memory.movedPerSecond;
