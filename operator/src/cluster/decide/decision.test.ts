@@ -16,9 +16,9 @@ describe("receiptsOf", () => {
     const now = { attempt: "abc/1", startedAtMs: START_MS };
     const before = { attempt: "abc/1", startedAtMs: START_MS - 60_000 };
     const facts = factsWith({
-      [intentFor("rollout", before)]: { ...NO_RECEIPTS, moved: 200 },
       [intentFor("rollout", now)]: { ...NO_RECEIPTS, moved: 7 },
       [intentFor("rollback", now)]: { ...NO_RECEIPTS, moved: 1 },
+      [intentFor("rollout", before)]: { ...NO_RECEIPTS, moved: 200 },
     });
     expect(receiptsOf(facts, now)).toMatchObject({ moved: 8 });
   });
