@@ -1,12 +1,12 @@
-// `npm run check`: everything that is quick, in under a minute. Tests that start real programs are left to `npm test`.
+// `npm run check`: everything that is quick, in under a minute. Long tests and those that start real programs are left to `npm test`.
 
 import { closingLine, countsOf, reportFor } from "./results.ts";
-import { runChecks, runUnit } from "./suites.ts";
+import { runChecks, runShortUnit } from "./suites.ts";
 
 const started = performance.now();
 const checks = await runChecks();
 const between = performance.now();
-const tests = await runUnit();
+const tests = await runShortUnit();
 const results = [...checks, ...tests];
 const seconds = new Map([
   ["checks", (between - started) / 1000],

@@ -11,6 +11,8 @@ const SCENARIOS = "e2e/src/scenarios/main.ts";
 const CLUSTER = "e2e/src/cluster/main.ts";
 const SOURCE_FLAGS = ["--conditions=@wscluster/source", "--disable-warning=ExperimentalWarning"];
 const INTEGRATION = "**/*.integration.test.ts";
+/** Many random runs, or thousands of sockets: more than five seconds each. */
+const LONG = "**/*.long.test.ts";
 const MEANWHILE = "scripts/tests-meanwhile.ts";
 
 export type PartResults = { readonly part: string; readonly results: readonly Result[]; readonly seconds: number };
@@ -34,6 +36,9 @@ export async function runChecks(): Promise<readonly Result[]> {
 
 /** Tests that need no program beside Node. */
 export const runUnit = () => runVitest("unit", ["--exclude", INTEGRATION]);
+
+/** Those of them that a person waits for. */
+export const runShortUnit = () => runVitest("unit", ["--exclude", INTEGRATION, "--exclude", LONG]);
 
 /** Tests that start real programs; where one is missing they are skipped and say which. */
 export const runIntegration = () => runVitest("integration", [".integration.test.ts"]);

@@ -1,4 +1,4 @@
-// What every broker must do, as tests that run on each of them. Not here: what only one of them can show (memory.test.ts, redis.test.ts).
+// What every broker must do, as tests that run on each of them. Not here: what only one of them can show (memory.test.ts, redis.integration.test.ts).
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { continuationOf } from "../streams/continuation.ts";
