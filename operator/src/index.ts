@@ -1,4 +1,3 @@
 // Public surface of @wscluster/operator: the tables that documentation and tools are made from.
 export { CONDITION_REASONS, CONDITION_TYPES, EVENT_REASONS } from "./cluster/reasons.ts";
-export { FIELD_REACH } from "./cluster/wanted.ts";
 export { OPERATOR_METRICS } from "./cluster/metrics.ts";

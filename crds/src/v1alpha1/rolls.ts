@@ -1,5 +1,5 @@
 // How a change of each spec field reaches running pods. One table: the reference prints it, and so does a plan of a change.
-// Not here: the projection that makes the template hash (operator).
+// Not here: the projection that makes the template hash (operator), which is tested against it.
 
 import type { Rolls } from "./spec.ts";
 
@@ -11,6 +11,10 @@ export const rollsByField: Readonly<Record<string, Rolls>> = {
   config: "live",
   auth: "servers",
   edge: "edge",
+  "edge.image": "edge",
+  "edge.agentImage": "edge",
+  "edge.resources": "edge",
+  "edge.maxConnections": "edge",
   "edge.enabled": "live",
   "edge.replicas": "live",
   "edge.service": "live",

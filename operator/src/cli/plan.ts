@@ -1,12 +1,11 @@
 // `plan`: what the operator would do now, without doing it. Reads the cluster once, asks no pod: their state is unknown to it,
 // so what depends on connections is shown as waiting. Not here: the decision.
-import { LABELS } from "@wscluster/crds";
+import { LABELS, rollsByField } from "@wscluster/crds";
 import { decide } from "../cluster/decide/index.ts";
 import type { OperatorDefaults } from "../cluster/facts.ts";
 import { ClusterMemory } from "../cluster/memory.ts";
 import { observe } from "../cluster/observe.ts";
 import type { Action } from "../cluster/plan.ts";
-import { FIELD_REACH } from "../cluster/wanted.ts";
 import { paceLimitsOf } from "../moves/limits.ts";
 import {
   type CustomObject,
@@ -74,7 +73,7 @@ export async function planLines(options: PlanOptions): Promise<string[]> {
     ...(effective.length === 0 ? ["nothing to write"] : effective.map((line) => `would ${line}`)),
     ...plan.notes.map((note) => `note: ${note}`),
     "how a change of each field reaches running pods:",
-    ...Object.entries(FIELD_REACH).map(([field, reach]) => `  ${field}: ${reach}`),
+    ...Object.entries(rollsByField).map(([field, reach]) => `  ${field}: ${reach}`),
   ];
 }
 

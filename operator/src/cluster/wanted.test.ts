@@ -1,7 +1,7 @@
-import { webSocketClusterSpec, type WebSocketClusterSpec } from "@wscluster/crds";
+import { rollsByField, webSocketClusterSpec, type WebSocketClusterSpec } from "@wscluster/crds";
 import { describe, expect, it } from "vitest";
 import { World } from "./testing/world.ts";
-import { canonical, FIELD_REACH, projectEdge, projectServers, revisionOf } from "./wanted.ts";
+import { canonical, projectEdge, projectServers, revisionOf } from "./wanted.ts";
 
 const spec = (more: Record<string, unknown> = {}): WebSocketClusterSpec =>
   webSocketClusterSpec.parse({ server: { image: "chat:1" }, redis: { url: "redis://r:6379" }, ...more });
@@ -34,13 +34,14 @@ describe("the revision", () => {
     expect(servers(a)).toBe(servers(b));
   });
 
-  it.each(Object.entries(FIELD_REACH))("%s reaches: %s", (field, reach) => {
+  it.each(Object.entries(rollsByField))("%s reaches: %s", (field, reach) => {
     const change: Record<string, Record<string, unknown>> = {
       replicas: { replicas: 5 },
       server: { server: { image: "chat:2" } },
       redis: { redis: { url: "redis://other:6379" } },
       auth: { auth: { anonymous: true } },
       config: { config: { connections: { maxPerPod: 10 } } },
+      edge: { edge: { image: "h:3" } },
       "edge.image": { edge: { image: "h:2" } },
       "edge.agentImage": { edge: { agentImage: "a:2" } },
       "edge.resources": { edge: { resources: { limits: { memory: "1Gi" } } } },
@@ -60,9 +61,11 @@ describe("the revision", () => {
   });
 
   it("knows every field of the specification", () => {
-    const top = new Set(Object.keys(FIELD_REACH).map((field) => field.replace(/\..*/, "")));
+    const top = new Set(Object.keys(rollsByField).map((field) => field.replace(/\..*/, "")));
     expect([...top].toSorted()).toEqual(Object.keys(webSocketClusterSpec.shape).toSorted());
-    const edgeFields = Object.keys(FIELD_REACH).flatMap((field) => (field.startsWith("edge.") ? [field.slice(5)] : []));
+    const edgeFields = Object.keys(rollsByField).flatMap((field) =>
+      field.startsWith("edge.") ? [field.slice(5)] : [],
+    );
     const edgeShape = webSocketClusterSpec.shape.edge.unwrap().shape;
     expect(edgeFields.toSorted()).toEqual(Object.keys(edgeShape).toSorted());
   });

@@ -1,29 +1,10 @@
 // The canonical projection of the fields that touch pods, and its hash: the revision. What is absent stays absent, so that
-// neither a new default nor a new renderer changes a hash. Not here: what the fields become in a pod (decide/children).
+// neither a new default nor a new renderer changes a hash. Not here: what the fields become in a pod (decide/children),
+// and the table of what a change of each rolls (crds), against which a test holds this.
 import { createHash } from "node:crypto";
-import type { Rolls, WebSocketClusterSpec } from "@wscluster/crds";
+import type { WebSocketClusterSpec } from "@wscluster/crds";
 
 type Projected = Readonly<Record<string, unknown>>;
-
-/** How a change of each field reaches running pods. `plan` prints it; a test holds it against the schema. */
-export const FIELD_REACH = {
-  replicas: "live",
-  server: "servers",
-  redis: "servers",
-  auth: "servers",
-  config: "live",
-  "edge.image": "edge",
-  "edge.agentImage": "edge",
-  "edge.resources": "edge",
-  "edge.maxConnections": "edge",
-  "edge.enabled": "live",
-  "edge.replicas": "live",
-  "edge.service": "live",
-  rollout: "live",
-  moves: "live",
-  disruption: "live",
-  paused: "live",
-} as const satisfies Record<string, Rolls>;
 
 export function projectServers(spec: WebSocketClusterSpec): Projected {
   return { server: spec.server, redis: spec.redis, auth: spec.auth };
