@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { seededRandom } from "../cluster/testing/random.ts";
+import { seededRandom } from "../runtime/seeded-random.ts";
 import { advise, memoryAfterPlan, NO_MEMORY, type Advice, type RebalanceMemory } from "./advice.ts";
 import { rebalanceSettingsFor, type RebalanceSettings } from "./settings.ts";
 import { snapshotOf, type InventedPod } from "./testing/fleet.ts";

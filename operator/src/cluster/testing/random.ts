@@ -1,15 +1,4 @@
-// A small seeded generator for tests: the same seed tells the same story.
-
-/** mulberry32. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
+// Order by chance, for tests. Not here: the chance (runtime/seeded-random.ts).
 
 export function shuffled<T>(items: readonly T[], random: () => number): T[] {
   const copy = [...items];

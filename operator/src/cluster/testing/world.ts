@@ -14,7 +14,8 @@ import type { Action, Plan } from "../plan.ts";
 import { judgeStatus } from "../status-writer.ts";
 import { Fleet } from "./fleet.ts";
 import { ObjectTable, type Stored } from "./objects.ts";
-import { seededRandom, shuffled } from "./random.ts";
+import { seededRandom } from "../../runtime/seeded-random.ts";
+import { shuffled } from "./random.ts";
 import { deletePod, mayEvict, podViews, record, runKubelet, runReplicaSets, runTerminations } from "./workloads.ts";
 
 export const START_MS = Date.parse("2030-01-01T00:00:00.000Z");

@@ -4,7 +4,8 @@ import { boundFor } from "../bound.ts";
 import { bandFor } from "../plan-facts.ts";
 import type { RebalanceSettings } from "../settings.ts";
 import { CONTENDERS, type ContenderName } from "./contenders.ts";
-import { Fleet, seededRandom, type FleetSetup } from "./fleet.ts";
+import { seededRandom } from "../../runtime/seeded-random.ts";
+import { Fleet, type FleetSetup } from "./fleet.ts";
 import { scrape, truthOf, type Noise } from "./scrape.ts";
 
 export type DayFigures = {

@@ -1,5 +1,6 @@
 // An invented fleet: connections by pod and partition that come, go and land where the edge's `leastconn` puts them; keys
 // by Zipf, keys that become hot, nodes that die. Same seed, same day. Not here: who rebalances it (contenders.ts).
+import { seededRandom } from "../../runtime/seeded-random.ts";
 import { PARTITIONS } from "../../signals/reading.ts";
 
 export type FleetSetup = {
@@ -198,15 +199,4 @@ export class Fleet {
     this.counts[cell] = (this.counts[cell] ?? 0) + count;
     this.totals[pod] = (this.totals[pod] ?? 0) + count;
   }
-}
-
-/** mulberry32. */
-export function seededRandom(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -6,7 +6,8 @@ import { relativeLoadsOf } from "../load.ts";
 import { planRebalance, type RebalancePlan } from "../planner.ts";
 import type { RebalanceSettings } from "../settings.ts";
 import { CONTENDERS, type ContenderName } from "./contenders.ts";
-import { Fleet, seededRandom, type FleetSetup } from "./fleet.ts";
+import { seededRandom } from "../../runtime/seeded-random.ts";
+import { Fleet, type FleetSetup } from "./fleet.ts";
 import { keyOf, scrape, truthOf, type Noise } from "./scrape.ts";
 
 const INTERVAL_MS = 10_000;
