@@ -209,3 +209,8 @@ export function connectionsOf(pod: ServerPodFacts): number | undefined {
   const state = freshValue(pod.state);
   return state === undefined ? undefined : state.connections;
 }
+
+/** Sockets that are known of, on all of these pods; what nobody knows is not in it. */
+export function knownConnections(pods: readonly ServerPodFacts[]): number {
+  return pods.reduce((sum, pod) => sum + (connectionsOf(pod) ?? 0), 0);
+}

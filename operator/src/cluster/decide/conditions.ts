@@ -1,6 +1,6 @@
 // The conditions, each with one reason of reasons.ts and a sentence for people. Pure.
 import type { Condition } from "@wscluster/crds";
-import { type ClusterFacts, connectionsOf, type SetStep } from "../facts.ts";
+import { type ClusterFacts, connectionsOf, knownConnections, type SetStep } from "../facts.ts";
 import type { ConditionReason, ConditionType } from "../reasons.ts";
 import { timestampOf } from "./children/replica-set.ts";
 import { type Decision, receiptsOf } from "./decision.ts";
@@ -165,7 +165,7 @@ function progressingVerdict(decision: Decision): Verdict {
   }
   const evacuated = facts.pods.filter((pod) => isEvacuated(facts, pod) && (connectionsOf(pod) ?? 0) > 0);
   if (evacuated.length > 0) {
-    const count = evacuated.reduce((sum, pod) => sum + (connectionsOf(pod) ?? 0), 0);
+    const count = knownConnections(evacuated);
     const why = evacuated.map((pod) => doomOf(facts, pod)).find((one) => one !== undefined) ?? "nodes are cordoned";
     return (
       held(decision) ?? {

@@ -1,6 +1,6 @@
 // Which pods are to be left and by whom they may be taken in: the donors and targets that the move planner gets. Pure.
 import type { IntentId } from "@wscluster/protocol";
-import { type ClusterFacts, connectionsOf, type EdgePodFacts, freshValue, type ServerPodFacts } from "../facts.ts";
+import { type ClusterFacts, type EdgePodFacts, freshValue, type ServerPodFacts } from "../facts.ts";
 import type { Donor, Target } from "../../moves/planner.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { hasEdge, liveEdges } from "./edges.ts";
@@ -134,8 +134,4 @@ function targetsAmong(pods: readonly ServerPodFacts[], edges: readonly EdgePodFa
 /** Connections on pods that somebody means to empty; undefined parts are not counted. */
 export function connectionsLeft(donors: readonly Donor[]): number {
   return donors.reduce((sum, donor) => sum + donor.connections, 0);
-}
-
-export function totalConnections(facts: ClusterFacts): number {
-  return facts.pods.reduce((sum, pod) => sum + (connectionsOf(pod) ?? 0), 0);
 }

@@ -4,7 +4,14 @@
 //   candidate: provision -> verify -> switch -> settle -> move -> (stable: serve)
 //   a newer revision: candidate -> superseded (keeps its step)     abort: candidate -> superseded: back, or retired: seal
 //   old stable: retired: retain -> seal -> history                 superseded, empty: retired: seal -> history
-import { type ClusterFacts, connectionsOf, freshValue, type ServerPodFacts, type SetMarks } from "../facts.ts";
+import {
+  type ClusterFacts,
+  connectionsOf,
+  freshValue,
+  knownConnections,
+  type ServerPodFacts,
+  type SetMarks,
+} from "../facts.ts";
 import type { EventValue } from "../plan.ts";
 import type { ConditionReason } from "../reasons.ts";
 import { RENDERER_VERSION, serverTemplateFor } from "./children/server-template.ts";
@@ -58,6 +65,10 @@ class Draft {
     this.#facts = facts;
     this.sets = facts.sets.map((set) => ({ ...set, live: set }));
     this.#isFrozen = dependencies.state === "down";
+  }
+
+  get #progressDeadlineMs(): number {
+    return (this.#facts.spec.rollout?.progressDeadlineSeconds ?? DEFAULT_PROGRESS_SECONDS) * 1000;
   }
 
   #of(role: SetMarks["role"]): PlannedSet | undefined {
@@ -191,11 +202,14 @@ class Draft {
       this.waiting = { ...waiting, ...heldText(held) };
       return;
     }
-    const deadlineSeconds = spec.rollout?.progressDeadlineSeconds ?? DEFAULT_PROGRESS_SECONDS;
     const sinceMs = this.#progressSince(candidate);
-    const deadlineMs = sinceMs + deadlineSeconds * 1000;
+    const deadlineMs = sinceMs + this.#progressDeadlineMs;
     if (stable !== undefined && nowMs >= deadlineMs) {
-      this.#abort(candidate, "ProgressDeadlineExceeded", `no progress for ${deadlineSeconds} s: ${waiting.message}`);
+      this.#abort(
+        candidate,
+        "ProgressDeadlineExceeded",
+        `no progress for ${this.#progressDeadlineMs / 1000} s: ${waiting.message}`,
+      );
       return;
     }
     this.waiting = {
@@ -270,7 +284,7 @@ class Draft {
         if (holding.length === 0) return undefined;
         const silent = holding.find((pod) => connectionsOf(pod) === undefined);
         if (silent !== undefined) return unreachable(silent, sinceMs);
-        const count = holding.reduce((sum, pod) => sum + (connectionsOf(pod) ?? 0), 0);
+        const count = knownConnections(holding);
         if (this.#areStragglers(candidate, count)) return undefined;
         return {
           reason: "MovingConnections",
@@ -294,11 +308,10 @@ class Draft {
    * them, nor is it aborted for them. They stay on the old set until that goes.
    */
   #areStragglers(candidate: PlannedSet, left: number): boolean {
-    const { pods, memory, nowMs, spec } = this.#facts;
+    const { pods, memory, nowMs } = this.#facts;
     if (this.#heldReason(candidate) !== undefined || memory.progress?.of !== progressKey(candidate)) return false;
-    const deadlineMs = (spec.rollout?.progressDeadlineSeconds ?? DEFAULT_PROGRESS_SECONDS) * 1000;
-    if (nowMs - memory.progress.sinceMs < deadlineMs / 2) return false;
-    const total = pods.reduce((sum, pod) => sum + (connectionsOf(pod) ?? 0), 0);
+    if (nowMs - memory.progress.sinceMs < this.#progressDeadlineMs / 2) return false;
+    const total = knownConnections(pods);
     const capacity = attachedPods(pods, candidate).reduce(
       (sum, pod) => sum + (freshValue(pod.state)?.capacity ?? 0),
       0,
@@ -310,11 +323,10 @@ class Draft {
   #hasGivenBack(set: PlannedSet, mine: readonly ServerPodFacts[]): boolean {
     if (mine.every(isEmpty)) return true;
     const { pods, nowMs, spec } = this.#facts;
-    const deadlineMs = (spec.rollout?.progressDeadlineSeconds ?? DEFAULT_PROGRESS_SECONDS) * 1000;
     if (this.#isFrozen || spec.moves?.paused === true || set.movedAtMs === undefined) return false;
-    if (nowMs - set.movedAtMs < deadlineMs || mine.some((pod) => connectionsOf(pod) === undefined)) return false;
-    const count = (of: readonly ServerPodFacts[]) => of.reduce((sum, pod) => sum + (connectionsOf(pod) ?? 0), 0);
-    return isFew(count(mine), count(pods));
+    if (nowMs - set.movedAtMs < this.#progressDeadlineMs || mine.some((pod) => connectionsOf(pod) === undefined))
+      return false;
+    return isFew(knownConnections(mine), knownConnections(pods));
   }
 
   #unsettled(candidate: PlannedSet): Omit<Waiting, "deadlineMs" | "then"> | undefined {
@@ -358,7 +370,7 @@ class Draft {
         });
         break;
       case "settle": {
-        const left = donorsOf(this.#facts.pods, candidate).reduce((sum, pod) => sum + (connectionsOf(pod) ?? 0), 0);
+        const left = knownConnections(donorsOf(this.#facts.pods, candidate));
         this.#mark(candidate, { step: "move" });
         this.events.push({
           reason: "MovingConnections",
@@ -382,7 +394,7 @@ class Draft {
 
   #promote(candidate: PlannedSet): void {
     const { nowMs } = this.#facts;
-    const left = donorsOf(this.#facts.pods, candidate).reduce((sum, pod) => sum + (connectionsOf(pod) ?? 0), 0);
+    const left = knownConnections(donorsOf(this.#facts.pods, candidate));
     const { moved, resumed, cut } = receiptsOf(this.#facts, candidate);
     // Old stable first: a crash in between leaves a candidate alone, which this same step completes.
     for (const set of this.sets) {

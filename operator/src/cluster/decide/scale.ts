@@ -1,6 +1,6 @@
 // How many pods each set is to have, and which pod is detached when fewer are wanted. Pure.
 // A decrease never lets the ReplicaSet choose: pods leave one by one, by name, and only when they are empty.
-import { type ClusterFacts, connectionsOf, freshValue, type ServerPodFacts } from "../facts.ts";
+import { type ClusterFacts, connectionsOf, freshValue, knownConnections, type ServerPodFacts } from "../facts.ts";
 import type { EventValue } from "../plan.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { cordonSurge, doomedPods, doomOf, isCordoned } from "./evacuation.ts";
@@ -163,9 +163,7 @@ function chooseLeaver(
       (a.pod.key < b.pod.key ? -1 : 1),
   );
   const draining = facts.pods.filter((pod) => pod.set === "draining" && !pod.deleting);
-  const total =
-    known.reduce((sum, { connections }) => sum + connections, 0) +
-    draining.reduce((sum, pod) => sum + (connectionsOf(pod) ?? 0), 0);
+  const total = known.reduce((sum, { connections }) => sum + connections, 0) + knownConnections(draining);
   const staying = ordered.slice(attached.length - wanted);
   const capacity = staying.reduce((sum, pod) => sum + pod.capacity, 0) * FILL_LIMIT;
   if (total > capacity) {

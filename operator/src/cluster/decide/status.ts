@@ -1,11 +1,11 @@
 // The report: status and conditions from facts and decision. Pure; nothing ever reads it back to decide.
 import { LABELS, type RolloutStatus, type WebSocketClusterStatus } from "@wscluster/crds";
-import { type ClusterFacts, connectionsOf, freshValue } from "../facts.ts";
+import { type ClusterFacts, connectionsOf, freshValue, knownConnections } from "../facts.ts";
 import { timestampOf } from "./children/replica-set.ts";
 import { conditionsFor } from "./conditions.ts";
 import { type Decision, receiptsFor, receiptsOf } from "./decision.ts";
 import { hasEdge } from "./edges.ts";
-import { connectionsLeft, totalConnections } from "./moving.ts";
+import { connectionsLeft } from "./moving.ts";
 import type { Waiting } from "./rollout.ts";
 import { attachedPods, type PlannedSet } from "./sets.ts";
 
@@ -14,7 +14,7 @@ export function statusFor(decision: Decision): WebSocketClusterStatus {
   const previous = facts.cluster.status;
   const candidate = rollout.sets.find((set) => set.role === "candidate");
   const left = connectionsLeft(movement.donors);
-  const total = totalConnections(facts);
+  const total = knownConnections(facts.pods);
   const isMoving = left > 0;
   const progress = rolloutStatusFor(decision, left);
   const { moved, resumed, cut } = receiptsFor(facts, [...new Set(movement.donors.map((donor) => donor.intent))]);
