@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isClientError } from "./errors.ts";
+import { history } from "./history.ts";
 import type { Message } from "./subscription.ts";
 import { POD, pub, ready, stage, subOk, welcome } from "./testing/scripted-server.ts";
 
@@ -413,7 +414,7 @@ describe("history", () => {
   it("reads on over pages and across a break", async () => {
     const scene = await live();
     const item = (o: number) => ({ t: "pub" as const, c: CHANNEL, o, p: "bob", ts: o, d: o });
-    const reading = scene.client.history(CHANNEL, { epoch: "e1", offset: 0 }, 3);
+    const reading = history(scene.client, CHANNEL, { epoch: "e1", offset: 0 }, 3);
     await scene.clock.advance(0);
     scene
       .socket()

@@ -1,31 +1,28 @@
 // What the application holds: a thin face over the session. Not here: any decision.
 
 import type { Position, ServerFrame } from "@wscluster/protocol";
-import { WIRE_DEFAULTS } from "@wscluster/protocol";
-import { isClientError } from "./errors.ts";
 import type { ClientEvent, ClientEventType, Counters, EventOf } from "./events.ts";
 import type { ConnectionState } from "./machine.ts";
-import type { ConnectOptions } from "./options.ts";
+import type { ConnectOptions, SessionIdentity } from "./options.ts";
 import { settingsFor } from "./options.ts";
 import { watchPlatform } from "./platform-events.ts";
 import type { Published } from "./publisher.ts";
 import { encodePayload } from "./payload.ts";
 import { Session } from "./session.ts";
-import type { Message, SubscribeOptions, Subscription } from "./subscription.ts";
-import { messageOf } from "./subscriptions.ts";
+import type { SubscribeOptions, Subscription } from "./subscription.ts";
 
-export type HistoryPage<T = unknown> = {
-  readonly messages: readonly Message<T>[];
-  /** More can be had after the last message. */
-  readonly more: boolean;
-};
-
-/** Raw access to the connection in use, for what is built on top: `presence`, `inbox` and the like. */
+/** Raw access to the connection in use, for what is built on top: `history`, `presence`, `remember` and the like. */
 export type Wire = {
   readonly taps: Set<(frame: ServerFrame) => void>;
   readonly nextRequestId: () => number;
   /** False when there is no connection to take it. */
   sendEphemeral(text: string): boolean;
+  /** One page of at most 100; rejects with `timeout` when there is no connection or it breaks. */
+  fetch(channel: string, from: Position, n: number): Promise<Extract<ServerFrame, { t: "page" }>>;
+  /** A moment before something is asked again. */
+  pause(): Promise<void>;
+  /** What another page needs to go on with this session; `undefined` before the first connection. */
+  readonly identity: SessionIdentity | undefined;
 };
 
 /** A client: one session that lives on through breaks, and through moves between pods. */
@@ -56,13 +53,6 @@ export interface Client {
   publish(channel: string, data: unknown, options?: { readonly signal?: AbortSignal }): Promise<Published>;
   /** Sends a message that is not stored and may get lost (typing, cursors). False: it was not even sent. */
   publishEphemeral(channel: string, data: unknown): boolean;
-  /** Up to `n` messages after `from` (exclusive). Waits for a connection. */
-  history<T = unknown>(
-    channel: string,
-    from: Position,
-    n?: number,
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<HistoryPage<T>>;
   /** Position of the last message handed over: store it beside what you made of the message and subscribe `from` there. */
   position(channel: string): Position | undefined;
   /** Resolves once every publish so far was answered. */
@@ -118,8 +108,6 @@ export function connect(options: ConnectOptions): Client {
       if (typeof json !== "string") throw json;
       return session.sendEphemeral(`{"t":"pub.ephemeral","c":${JSON.stringify(channel)},"d":${json}}`);
     },
-    history: <T>(channel: string, from: Position, n?: number, { signal }: { signal?: AbortSignal } = {}) =>
-      readHistory(session, channel, from, n, signal) as Promise<HistoryPage<T>>,
     position: (channel) => subscriptions.position(channel),
     flush: () => publisher.flushed(),
     close,
@@ -132,43 +120,4 @@ export function connect(options: ConnectOptions): Client {
     session.start();
   }
   return client;
-}
-
-async function readHistory(
-  session: Session,
-  channel: string,
-  from: Position,
-  n: number = WIRE_DEFAULTS.pageSize,
-  signal?: AbortSignal,
-): Promise<HistoryPage> {
-  const messages: Message[] = [];
-  let at = from;
-  for (;;) {
-    signal?.throwIfAborted();
-    await untilAborted(session.whenLive(), signal);
-    try {
-      const want = Math.min(n - messages.length, WIRE_DEFAULTS.pageSize);
-      const page = await untilAborted(session.fetch(channel, at, want), signal);
-      let epoch = page.e;
-      for (const item of page.items) {
-        epoch = item.e ?? epoch;
-        messages.push(messageOf(item, epoch));
-        at = { epoch, offset: item.o };
-      }
-      if (!page.more || page.items.length === 0 || messages.length >= n) return { messages, more: page.more };
-    } catch (error) {
-      // The connection broke under the question: it is a read, so it is asked again on the next one.
-      if (!isClientError(error, "timeout")) throw error;
-      await untilAborted(session.pause(), signal);
-    }
-  }
-}
-
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

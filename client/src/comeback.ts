@@ -2,9 +2,11 @@
 
 import { CLOSE, closeActionFor, reconnectDelayMs } from "@wscluster/protocol";
 import type { Window } from "@wscluster/protocol";
+import { askAdmission } from "./admission.ts";
 import type { Clock, TimerHandle } from "./clock.ts";
 import type { Diagnostics } from "./events.ts";
 import type { GiveUpPolicy } from "./options.ts";
+import type { PlatformLike } from "./platform-events.ts";
 
 /** A connection counts as good, and backoff begins anew, this long after `welcome`: a reset at `open` keeps a herd together. */
 const STABLE_MS = 10_000;
@@ -12,6 +14,8 @@ const STABLE_MS = 10_000;
 export const BROKEN = 1006;
 
 export type ComebackOptions = {
+  readonly url: string;
+  readonly platform: PlatformLike;
   readonly clock: Clock;
   readonly random: () => number;
   readonly giveUp: GiveUpPolicy;
@@ -29,6 +33,7 @@ export class Comeback {
   #window: (Window & { readonly untilMs: number }) | undefined;
   #isWindowed = false;
   #isWaiting = false;
+  #hasAsked = false;
   #retryTimer: TimerHandle | undefined;
   #stableTimer: TimerHandle | undefined;
   /** Since when there is no connection; `undefined` while there is one. */
@@ -53,6 +58,7 @@ export class Comeback {
   }
 
   onWelcome(): void {
+    this.#hasAsked = false;
     this.#stop();
     this.#stableTimer = this.#options.clock.setTimer(() => {
       this.#attempt = 0;
@@ -86,18 +92,26 @@ export class Comeback {
     return action === "new-session" ? "new-session" : "retry";
   }
 
-  /** Waits as the close code, the server's window and the number of attempts say, or exactly `delayMs`. */
-  wait(code: number, delayMs?: number): void {
-    const { clock, random, diagnostics } = this.#options;
+  /** Waits as the close code, the server's window and the number of attempts say, or exactly `delayMs`. Whoever could not even connect asks the edge. */
+  wait(code: number, delayMs?: number, wasNeverOpen = false): void {
+    const { clock, random } = this.#options;
     const isOurs = delayMs !== undefined;
     const obeys = !isOurs && (closeActionFor(code) === "window" || code === BROKEN);
     const window = obeys && this.#window && this.#window.untilMs > clock.now() ? this.#window : undefined;
     this.#isWindowed = window !== undefined;
     if (window) this.#window = undefined;
-    const delay = delayMs ?? reconnectDelayMs(this.#attempt, random(), window);
-    diagnostics.emit("waiting", { delayMs: delay, attempt: this.#attempt, windowed: this.#isWindowed });
+    this.#waitFor(delayMs ?? reconnectDelayMs(this.#attempt, random(), window));
     this.#attempt += 1;
-    this.#retryIn(delay);
+    if (wasNeverOpen && !window && !this.#hasAsked) void this.#askWindow();
+  }
+
+  /** Once for each time without a connection: those who are refused must not come back as questions. */
+  async #askWindow(): Promise<void> {
+    this.#hasAsked = true;
+    const window = await askAdmission(this.#options.url, this.#options.platform);
+    if (!window || !this.#isWaiting) return;
+    this.#isWindowed = true;
+    this.#waitFor(reconnectDelayMs(this.#attempt, this.#options.random(), window));
   }
 
   /** The network is back or the machine woke up: no reason to wait on, unless the server asked for it. */
@@ -108,6 +122,11 @@ export class Comeback {
 
   stop(): void {
     this.#stop();
+  }
+
+  #waitFor(delayMs: number): void {
+    this.#options.diagnostics.emit("waiting", { delayMs, attempt: this.#attempt, windowed: this.#isWindowed });
+    this.#retryIn(delayMs);
   }
 
   #retryIn(delayMs: number): void {

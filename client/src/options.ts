@@ -17,6 +17,9 @@ export type GiveUpPolicy = {
   readonly afterMs?: number;
 };
 
+/** What the server knows a session by. The secret opens it: keep it where only this page's origin reads. */
+export type SessionIdentity = { readonly session: string; readonly secret: string };
+
 export type ConnectOptions = {
   /** `wss://host/ws`; `ws://` for trials. */
   readonly url: string;
@@ -31,6 +34,13 @@ export type ConnectOptions = {
    * Default: a random id.
    */
   readonly producer?: { readonly id: string; readonly generation: number };
+  /** Goes on with the session of an earlier page, if it can still be had; see `remember`. */
+  readonly resume?: SessionIdentity;
+  /**
+   * Names the page: a session that is in use elsewhere is only given to the same instance, everybody else gets a new one. Default:
+   * a random name.
+   */
+  readonly instance?: string;
   readonly queue?: Partial<QueueOptions>;
   readonly giveUp?: GiveUpPolicy;
   /** From opening a socket until the server's `welcome`. Default 10 s. */
@@ -53,6 +63,7 @@ export type Settings = {
   readonly device: string | undefined;
   /** This run of the client. */
   readonly instance: string;
+  readonly identity: SessionIdentity | undefined;
   readonly producer: Producer;
   readonly queue: QueueOptions;
   readonly giveUp: GiveUpPolicy;
@@ -65,16 +76,17 @@ export type Settings = {
 
 export function settingsFor(options: ConnectOptions): Settings {
   const random = options.random ?? Math.random;
-  const instance = randomId(random);
+  const instance = options.instance ?? randomId(random);
   return {
     url: options.url,
     token: options.token,
     user: options.user,
     device: options.device,
     instance,
+    identity: options.resume,
     producer: options.producer
       ? { id: options.producer.id, gen: options.producer.generation }
-      : { id: instance, gen: 1 },
+      : { id: randomId(random), gen: 1 },
     queue: { maxMessages: 1_000, policy: "reject", ...options.queue },
     giveUp: options.giveUp ?? {},
     connectTimeoutMs: options.connectTimeoutMs ?? WIRE_DEFAULTS.requestTimeoutMs,

@@ -10,6 +10,7 @@ export type PlatformLike = {
   readonly addEventListener?: Target["addEventListener"];
   readonly removeEventListener?: Target["removeEventListener"];
   readonly document?: Partial<Target> & { readonly visibilityState?: string };
+  readonly fetch?: (url: string) => Promise<{ json(): Promise<unknown> }>;
 };
 
 export interface PlatformHost {

@@ -15,12 +15,11 @@ import type { ConnectionEvent, ConnectionState } from "./machine.ts";
 import { isTerminal, stateAfter } from "./machine.ts";
 import type { MoveHost } from "./move.ts";
 import { Move } from "./move.ts";
-import type { Settings } from "./options.ts";
+import type { SessionIdentity, Settings } from "./options.ts";
 import { Publisher } from "./publisher.ts";
 import { noAnswer, Requests } from "./requests.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
-type Identity = { readonly session: string; readonly secret: string };
 /** How the next attempt goes: to a named pod, or to any with the ticket so that the failed move is counted. */
 type Way = { readonly url?: string; readonly ticket: string };
 
@@ -40,7 +39,7 @@ export class Session {
   #primary: Link | undefined;
   #move: Move | undefined;
   #nextMigrate: MigrateFrame | undefined;
-  #identity: Identity | undefined;
+  identity: SessionIdentity | undefined;
   /** What to ask to be called. */
   #user: string | undefined;
   /** What the server calls us. */
@@ -85,6 +84,7 @@ export class Session {
       },
     });
     this.#user = settings.user;
+    this.identity = settings.identity;
     this.#linkHost = {
       nextRequestId,
       onOpen: (link) => this.#onOpen(link),
@@ -170,7 +170,7 @@ export class Session {
     } else if (typeof token === "string") this.#token = token;
     const url = this.#way?.url ?? this.#settings.url;
     this.diagnostics.counters.attempts += 1;
-    this.#primary = this.#openLink(url, this.#identity ? "resume" : "new");
+    this.#primary = this.#openLink(url, this.identity ? "resume" : "new");
   }
 
   #openLink(url: string, purpose: "new" | "resume" | "move"): Link {
@@ -197,7 +197,7 @@ export class Session {
       device,
       instance,
       producer,
-      identity: this.#identity,
+      identity: this.identity,
       ticket,
       channels,
     };
@@ -205,8 +205,8 @@ export class Session {
 
   #onWelcome(link: Link, frame: WelcomeFrame): void {
     if (!this.#go("welcomed")) return;
-    const wasKnown = this.#identity !== undefined;
-    if (frame.secret !== undefined) this.#identity = { session: frame.session, secret: frame.secret };
+    const wasKnown = this.identity !== undefined;
+    if (frame.secret !== undefined) this.identity = { session: frame.session, secret: frame.secret };
     if (this.#knownAs !== undefined && this.#knownAs !== frame.user) this.publisher.renumber();
     this.#knownAs = frame.user;
     // An anonymous user keeps the name that the server gave: publishers are told apart by it.
@@ -290,7 +290,7 @@ export class Session {
   // ---- moving -----------------------------------------------------------------------------------------------------------
 
   #onMigrate(source: Link, frame: MigrateFrame): void {
-    if (!this.#identity || isTerminal(this.#state)) return;
+    if (!this.identity || isTerminal(this.#state)) return;
     const current = this.#move;
     if (current?.isCommitting) return;
     if (current?.phase === "settling") {
@@ -450,7 +450,8 @@ export class Session {
 
   #lost(reason: string, code: number, delayMs?: number): void {
     const { diagnostics } = this;
-    const wasOpen = this.#state === "live" || this.#state === "restoring";
+    const before = this.#state;
+    const wasOpen = before === "live" || before === "restoring";
     if (wasOpen) {
       diagnostics.counters.disconnects += 1;
       diagnostics.emit("disconnect", { code, reason });
@@ -464,12 +465,12 @@ export class Session {
       this.#end("refuse", new ClientError("given-up", text), code);
       return;
     }
-    if (prospect === "new-session") this.#identity = undefined;
+    if (prospect === "new-session") this.identity = undefined;
     if (!this.#go("lost")) return;
     this.#comeback.beginDark();
     // The named pod was tried once; after that any pod will do, and the ticket only says that a move failed.
     if (!wasOpen && this.#way?.url) this.#way = { ticket: this.#way.ticket };
-    this.#comeback.wait(code, delayMs);
+    this.#comeback.wait(code, delayMs, before === "connecting");
   }
 
   /** The publisher's generation rose, and only `hello` can say so. */

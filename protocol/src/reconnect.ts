@@ -2,6 +2,12 @@
 
 export type Window = { readonly minMs: number; readonly maxMs: number };
 
+/**
+ * Where a client that could not connect asks for its window: GET on the host of the WebSocket, answered by the edge with
+ * `{"admit": boolean, "windowMs": number}`, readable from every origin. 0: come back when you like.
+ */
+export const ADMISSION = { path: "/wsc/admission", maxWindowMs: 300_000 } as const;
+
 /** First try after a break that no window explains: spread over three seconds. */
 export const FIRST_TRY: Window = { minMs: 0, maxMs: 3_000 };
 const BASE_MS = 500;
@@ -25,6 +31,6 @@ export function reconnectDelayMs(attempt: number, random: number, window?: Windo
  * @param admissionPerSecond measured new sessions per second that the remaining pods bear; must be above 0.
  */
 export function getReconnectionWindow(sessions: number, admissionPerSecond: number): Window {
-  const seconds = admissionPerSecond > 0 ? (sessions / admissionPerSecond) * 1.25 : 300;
-  return { minMs: 0, maxMs: Math.round(Math.min(300, Math.max(0, seconds)) * 1_000) };
+  const seconds = admissionPerSecond > 0 ? (sessions / admissionPerSecond) * 1.25 : Infinity;
+  return { minMs: 0, maxMs: Math.round(Math.min(ADMISSION.maxWindowMs, Math.max(0, seconds * 1_000))) };
 }

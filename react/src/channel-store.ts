@@ -1,6 +1,6 @@
 // One channel of one client as React sees it: an immutable snapshot and a way to hear of the next. Not here: React.
 
-import { ClientError } from "@wscluster/client";
+import { ClientError, history } from "@wscluster/client";
 import type { Client, Diverged, Gap, Message, Position, Subscription } from "@wscluster/client";
 import { DeferredRelease } from "./deferred-release.ts";
 
@@ -94,7 +94,7 @@ export class ChannelStore {
       const top = start.from?.offset ?? position.offset;
       if (start.history === 0 || top === 0) return;
       const from = { epoch: start.from?.epoch ?? position.epoch, offset: Math.max(0, top - start.history) };
-      const { messages } = await client.history(name, from, top - from.offset);
+      const { messages } = await history(client, name, from, top - from.offset);
       this.#set(withHistory(this.#channel, messages, this.#limit));
     } catch (error) {
       // History that cannot be had leaves a shorter list; a refused subscription was told by `onError`.
