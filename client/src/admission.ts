@@ -9,7 +9,8 @@ import type { PlatformLike } from "./platform-events.ts";
 export async function askAdmission(url: string, { fetch }: PlatformLike): Promise<Window | undefined> {
   try {
     const answer = await fetch?.(new URL(ADMISSION.path, url.replace(/^ws/, "http")).href);
-    const { windowMs } = (await answer?.json()) as { readonly windowMs?: unknown };
+    const said = (await answer?.json()) as { readonly windowMs?: unknown } | null | undefined;
+    const windowMs = said?.windowMs;
     if (typeof windowMs === "number" && windowMs > 0) {
       return { minMs: 0, maxMs: Math.min(windowMs, ADMISSION.maxWindowMs) };
     }

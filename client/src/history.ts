@@ -18,7 +18,7 @@ export type HistoryPage<T = unknown> = {
  * Rejects with `refused`, `closed`, `given-up`, or the signal's reason.
  */
 export async function history<T = unknown>(
-  { wire, ready }: Client,
+  client: Client,
   channel: string,
   from: Position,
   n: number = WIRE_DEFAULTS.pageSize,
@@ -28,10 +28,10 @@ export async function history<T = unknown>(
   let at = from;
   for (;;) {
     signal?.throwIfAborted();
-    await untilAborted(ready(), signal);
+    await untilAborted(client.ready(), signal);
     try {
       const want = Math.min(n - messages.length, WIRE_DEFAULTS.pageSize);
-      const page = await untilAborted(wire.fetch(channel, at, want), signal);
+      const page = await untilAborted(client.wire.fetch(channel, at, want), signal);
       let epoch = page.e;
       for (const item of page.items) {
         epoch = item.e ?? epoch;
@@ -43,7 +43,7 @@ export async function history<T = unknown>(
     } catch (error) {
       // The connection broke under the question: it is a read, so it is asked again on the next one.
       if (!isClientError(error, "timeout")) throw error;
-      await untilAborted(wire.pause(), signal);
+      await untilAborted(client.wire.pause(), signal);
     }
   }
 }

@@ -41,7 +41,15 @@ describe.skipIf(PATH === undefined)(`the SDK in Chromium${whySkipped(PATH)}`, { 
     edge = await startTestEdge(servers, server(0));
     tabs = [];
     for (const user of ["ann", "bob"]) {
-      tabs.push(await Tab.open(browser, pages.url, { url: edge.url, user, channel: CHANNEL, everyMs: 20 }));
+      tabs.push(
+        await Tab.open(browser, pages.url, {
+          url: edge.url,
+          user,
+          channel: CHANNEL,
+          everyMs: 20,
+          remembers: true,
+        }),
+      );
     }
     await Promise.all(tabs.map((tab) => expect.poll(() => tab.count("stored"), PATIENCE).toBeGreaterThan(10)));
   }, 60_000);
@@ -80,7 +88,7 @@ describe.skipIf(PATH === undefined)(`the SDK in Chromium${whySkipped(PATH)}`, { 
     expect(verdict).toMatchObject({ ok: true, lost: 0, duplicated: 0, reordered: 0, weak: [] });
     expect(verdict.delivered).toBeGreaterThan(60);
     expect(verdict.unanswered).toBeLessThanOrEqual(unanswered);
-    expect(await Promise.all(tabs.map((one) => one.events("gap")))).toEqual([0, 0]);
+    expect(await Promise.all(tabs.map((one) => one.events("gap")))).toEqual(tabs.map(() => 0));
   }
 
   it("moves from pod to pod and back without losing a message", async () => {
@@ -124,6 +132,24 @@ describe.skipIf(PATH === undefined)(`the SDK in Chromium${whySkipped(PATH)}`, { 
     await goOn();
     expect(server(1).sessions()).toHaveLength(2);
     await expectNothingLost();
+  });
+
+  it("keeps its session when its page is reloaded", async () => {
+    const sessions = new Set([...server(0).sessions(), ...server(1).sessions()]);
+    await tab(0).reload();
+    await goOn();
+    expect(new Set(server(0).sessions())).toEqual(sessions);
+    await expectNothingLost(10);
+  });
+
+  it("gets a session of its own when its tab is duplicated, and nobody is thrown out", async () => {
+    tabs.push(await tab(0).duplicate(browser, "ann-again"));
+    await expect.poll(() => tab(2).count("stored"), PATIENCE).toBeGreaterThan(10);
+    await tab(0).page.bringToFront();
+    await goOn();
+    expect(server(0).sessions()).toHaveLength(3);
+    await expectNothingLost();
+    expect(await Promise.all(tabs.map((one) => one.events("disconnect")))).toEqual([0, 0, 0]);
   });
 
   it("goes on from its stored position after a reload, while the other tab moves", async () => {

@@ -1,7 +1,7 @@
 // Runs in a browser tab: an SDK client that publishes, and writes down what it sees where a reload does not wipe it out.
 // Not here: the tab (tab.ts).
 
-import { connect } from "@wscluster/client";
+import { connect, remember } from "@wscluster/client";
 import type { Client, ConnectionState, Position } from "@wscluster/client";
 
 export type Data = { readonly id: string; readonly seq: number };
@@ -26,10 +26,14 @@ export type TabStart = {
   readonly user: string;
   readonly channel: string;
   readonly everyMs: number;
+  /** Keeps its session across a reload. */
+  readonly remembers?: boolean;
+  /** The tab is a copy: it goes on from the position of the other one, but what that one saw is not its own. */
+  readonly isCopy?: boolean;
 };
 
 export interface TabScript {
-  start(options: TabStart): void;
+  start(options: TabStart): Promise<void>;
   /** Publishes no more; resolves when all was answered. */
   finish(): Promise<void>;
   diary(): Diary;
@@ -71,8 +75,13 @@ function publishOne(channel: string, user: string): void {
 }
 
 browser.tab = {
-  start({ url, user, channel, everyMs }) {
-    client = connect({ url, user });
+  async start({ url, user, channel, everyMs, remembers = false, isCopy = false }) {
+    if (isCopy) {
+      diary.entries.length = 0;
+      diary.seq = 0;
+      write({ kind: "subscribed", after: diary.position?.offset ?? 0 });
+    }
+    client = remembers ? (await remember("tab")).connect({ url, user }) : connect({ url, user });
     for (const type of TOLD) client.on(type, () => write({ kind: "event", type }));
     const subscription = client.subscribe<Data>(channel, {
       ...(diary.position ? { from: diary.position } : {}),

@@ -25,6 +25,19 @@ export class Tab {
     return tab;
   }
 
+  /** Another tab with a copy of this one's storage, as "duplicate" in the tab's menu makes it. */
+  async duplicate({ context }: Chromium, user: string): Promise<Tab> {
+    const opened = context.waitForEvent("page");
+    await this.page.evaluate(() => {
+      (globalThis as unknown as { open(url: string): unknown }).open("/index.html");
+    });
+    const page = await opened;
+    await page.waitForFunction(() => "tab" in globalThis);
+    const tab = new Tab(page, await context.newCDPSession(page), { ...this.start, user, isCopy: true });
+    await tab.begin();
+    return tab;
+  }
+
   async begin(): Promise<void> {
     await this.page.evaluate((start) => (globalThis as unknown as { tab: TabScript }).tab.start(start), this.start);
   }
