@@ -10,6 +10,8 @@ export { CLIENT_ERRORS, ClientError, isClientError } from "./errors.ts";
 export type { ClientEvent, ClientEventMap, ClientEventType, Counters, EventOf } from "./events.ts";
 export type { HistoryPage } from "./history.ts";
 export { history } from "./history.ts";
+export type { DirectMessage, Inbox, InboxOptions, Receipt, Sent } from "./inbox.ts";
+export { inbox } from "./inbox.ts";
 export type { WebSocketFactory, WebSocketLike } from "./link.ts";
 export type { ConnectionState } from "./machine.ts";
 export type { ConnectOptions, GiveUpPolicy, SessionIdentity } from "./options.ts";

@@ -44,7 +44,8 @@ export type Subscribed = {
 export type SubscribeOptions<T = unknown> = {
   /** Continue after this position, for example the one stored with the last message. Absent: start at the top. */
   readonly from?: Position;
-  readonly onMessage?: (message: Message<T>) => void;
+  /** An async one is not waited for; its failure is reported as one that throws is. */
+  readonly onMessage?: (message: Message<T>) => unknown;
   readonly onEphemeral?: (message: EphemeralMessage<T>) => void;
   readonly onGap?: (gap: Gap) => void;
   readonly onDiverged?: (diverged: Diverged) => void;

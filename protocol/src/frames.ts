@@ -78,7 +78,11 @@ export type ClientFrame =
       readonly c: string;
       readonly after?: string;
       readonly n: number;
-    };
+    }
+  /** Where does this device stand in the user's inbox? Subscribe to `~inbox` from there. */
+  | { readonly t: "inbox.open"; readonly i: number }
+  /** The device keeps everything up to `o`; `read`: the user has seen it. The senders are told. */
+  | { readonly t: "inbox.ack"; readonly i: number; readonly e: string; readonly o: number; readonly read?: boolean };
 
 export type ClientFrameType = ClientFrame["t"];
 
@@ -164,9 +168,18 @@ export type PresenceChangeFrame = {
   readonly leave?: readonly string[];
 };
 
+/** Payload of a publication of `~receipt/USER` in the inbox of a sender: all messages to `to` up to `o` have come that far. */
+export type DirectReceipt = {
+  readonly kind: "delivered" | "read";
+  readonly to: string;
+  readonly e: string;
+  readonly o: number;
+};
+
 export type ServerFrame =
   | WelcomeFrame
   | PresenceChangeFrame
+  | { readonly t: "inbox.ok"; readonly i: number; readonly e: string; readonly o: number }
   | { readonly t: "presence.ok"; readonly i: number; readonly c: string }
   | {
       readonly t: "presence.page";

@@ -3,6 +3,13 @@
 /** WebSocket subprotocol that server and SDK negotiate. */
 export const SUBPROTOCOL = "wscluster.v1.json";
 
+/** The user's own inbox: a channel to subscribe to. */
+export const INBOX_CHANNEL = "~inbox";
+/** `~user/NAME`: that user's inbox, a channel to publish to. */
+export const USER_CHANNEL = "~user/";
+/** Begins the publisher (`p`) of receipts; no user's name has a `/`. The rest is the user that got the message. */
+export const RECEIPT_PUBLISHER = "~receipt/";
+
 /** Version of the session row, ticket and frame formats; a reader takes N-1..N+1. */
 export const FORMAT_VERSIONS = { protocol: 1, session: 1, ticket: 1 } as const;
 

@@ -7,6 +7,8 @@ const CAPS: readonly Capability[] = ["migrate", "resume"];
 const ann = { user: "ann", producer: { id: "ann-1", gen: 1 }, caps: CAPS };
 const bob = { user: "bob", producer: { id: "bob-1", gen: 1 }, caps: CAPS };
 
+type Who = typeof ann & { readonly device?: string };
+
 const resumeAt = (epoch: string, offset: number): NonNullable<HelloFrame["resume"]> => ({
   session: "SESSION-1",
   secret: "SECRET-1",
@@ -14,7 +16,7 @@ const resumeAt = (epoch: string, offset: number): NonNullable<HelloFrame["resume
 });
 
 /** A new session of `socket` at `server`, subscribed to the room. */
-function enter(socket: string, server: string, who: typeof ann): Score {
+function enter(socket: string, server: string, who: Who): Score {
   return [
     { open: socket, server },
     { client: socket, frame: { t: "hello", ...who, sub: [{ c: "room" }] } },
@@ -25,7 +27,7 @@ function enter(socket: string, server: string, who: typeof ann): Score {
 }
 
 /** A session that only publishes. */
-function enterSilently(socket: string, server: string, who: typeof ann): Score {
+function enterSilently(socket: string, server: string, who: Who): Score {
   return [
     { open: socket, server },
     { client: socket, frame: { t: "hello", ...who } },
@@ -184,6 +186,36 @@ export const SCORES: readonly { readonly head: Head; readonly score: Score }[] =
       { server: "a", t: "err" },
       ...publish("a", 2, "two"),
       ...publish("a", 3, "three"),
+    ],
+  },
+  {
+    head: {
+      name: "8-inbox",
+      about:
+        "A message to a user who is away; the user's device comes, gets it, acknowledges, and gets only what is newer when it comes again.",
+    },
+    score: [
+      ...enterSilently("a", "POD-A", ann),
+      { client: "a", frame: { t: "pub", i: 1, c: "~user/bob", s: 1, d: { text: "are you there?" } } },
+      { server: "a", t: "pub.ok" },
+      ...enterSilently("b", "POD-A", { ...bob, device: "phone" }),
+      { client: "b", frame: { t: "inbox.open", i: 1 } },
+      { server: "b", t: "inbox.ok" },
+      { client: "b", frame: { t: "sub", i: 2, c: "~inbox", from: { epoch: "EPOCH-1", offset: 0 } } },
+      { server: "b", t: "sub.ok" },
+      { server: "b", t: "pub" },
+      { client: "b", frame: { t: "inbox.ack", i: 3, e: "EPOCH-1", o: 1 } },
+      { server: "b", t: "inbox.ok" },
+      { close: "b", code: 1000 },
+      { closed: "b", code: 1000 },
+      { client: "a", frame: { t: "pub", i: 2, c: "~user/bob", s: 2, d: { text: "hello?" } } },
+      { server: "a", t: "pub.ok" },
+      ...enterSilently("b2", "POD-A", { ...bob, device: "phone" }),
+      { client: "b2", frame: { t: "inbox.open", i: 1 } },
+      { server: "b2", t: "inbox.ok" },
+      { client: "b2", frame: { t: "sub", i: 2, c: "~inbox", from: { epoch: "EPOCH-1", offset: 1 } } },
+      { server: "b2", t: "sub.ok" },
+      { server: "b2", t: "pub" },
     ],
   },
 ];

@@ -1,4 +1,4 @@
-import { connect, presence } from "@wscluster/client";
+import { connect, inbox, presence } from "@wscluster/client";
 import type { Client, Presence } from "@wscluster/client";
 import { MemoryStore, startServer } from "@wscluster/server/testing";
 import type { TestServer } from "@wscluster/server/testing";
@@ -66,5 +66,104 @@ describe("presence", () => {
     await until(() => watched.count === 0, "nobody");
     watched.stop();
     own.stop();
+  });
+});
+
+describe("inbox", () => {
+  it("brings what was sent while the user was away, once per life of the device, and the sender sees how far it came", async () => {
+    const { blue, green, edge, person } = await fleet();
+    const ann = await person("ann", "phone");
+    const post = inbox(ann.client);
+    const sent = [await post.send("bob", { n: 1 }), await post.send("bob", { n: 2 })];
+    const story: string[] = [];
+    for (const [at, one] of sent.entries()) {
+      void one.delivered().then(() => story.push(`delivered ${at + 1}`));
+      void one.read().then(() => story.push(`read ${at + 1}`));
+    }
+    await moved(ann.client, blue, green, ann.session());
+    edge.closed.delete(green);
+    edge.closed.add(blue);
+    const bob = await person("bob", "phone");
+    const got: unknown[] = [];
+    const box = inbox<{ n: number }>(bob.client, {
+      onMessage: async ({ from, data }) => {
+        await new Promise((wake) => setTimeout(wake, 5));
+        got.push([from, data.n]);
+      },
+    });
+    await until(() => story.length === 2, "the receipts of delivery");
+    expect(story).toEqual(["delivered 1", "delivered 2"]);
+    const third = await post.send("bob", { n: 3 });
+    await third.delivered();
+    await box.markRead({ position: third });
+    await third.read();
+    await until(() => story.length === 4, "the receipts of reading");
+    expect(got).toEqual([1, 2, 3].map((n) => ["ann", n]));
+    bob.client.close();
+    const again = await person("bob", "phone");
+    const later: number[] = [];
+    const reopened = inbox<{ n: number }>(again.client, { onMessage: ({ data }) => later.push(data.n) });
+    await reopened.opened();
+    await post.send("bob", { n: 4 });
+    await until(() => later.length > 0, "the fourth");
+    expect(later).toEqual([4]);
+  });
+
+  it("does not acknowledge what a handler failed on, nor what is after it", async () => {
+    const { person } = await fleet();
+    const [ann, bob] = [await person("ann"), await person("bob", "phone")];
+    const post = inbox(ann.client);
+    const errors: unknown[] = [];
+    bob.client.on("handler-error", ({ error }) => errors.push(error));
+    const shown: number[] = [];
+    inbox<number>(bob.client, {
+      onMessage: ({ data }) => {
+        shown.push(data);
+        if (data === 2) throw new Error("no room");
+      },
+    });
+    for (const n of [1, 2, 3]) await post.send("bob", n);
+    await until(() => shown.length === 3, "three messages");
+    expect(errors).toHaveLength(1);
+    bob.client.close();
+    const again = await person("bob", "phone");
+    const second: number[] = [];
+    for await (const { data } of inbox<number>(again.client)) {
+      second.push(data);
+      if (data === 3) break;
+    }
+    expect(second).toEqual([2, 3]);
+    again.client.close();
+    // The loop asked for the third, so the second was acknowledged; it was left at the third, which was not.
+    const last = await person("bob", "phone");
+    const third: number[] = [];
+    const box = inbox<number>(last.client, { ack: "manual", onMessage: ({ data }) => third.push(data) });
+    await until(() => third.length > 0, "the third again");
+    expect(third).toEqual([3]);
+    box.stop();
+  });
+
+  it("loses nothing when pods die under sender and reader", async () => {
+    const { store, blue, green, edge, person } = await fleet();
+    edge.closed.delete(green);
+    const [ann, bob] = [await person("ann", "a"), await person("bob", "b")];
+    const post = inbox(ann.client);
+    const got: number[] = [];
+    const box = inbox<number>(bob.client, { onMessage: ({ data }) => got.push(data) });
+    const sent: Promise<{ delivered(): Promise<void> }>[] = [];
+    for (let n = 1; n <= 60; n += 1) {
+      sent.push(post.send("bob", n));
+      if (n === 20) {
+        const server = await startServer({ broker: store });
+        cleanups.push(() => server.stop());
+        edge.servers.push(server);
+        edge.closed.add(blue);
+        await blue.kill();
+      }
+      await new Promise((wake) => setTimeout(wake, 2));
+    }
+    for (const one of await Promise.all(sent)) await one.delivered();
+    expect(got).toEqual(Array.from({ length: 60 }, (_, at) => at + 1));
+    box.stop();
   });
 });

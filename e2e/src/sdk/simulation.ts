@@ -1,8 +1,8 @@
 // One simulated life of a small fleet: real SDKs and the real server core on virtual time, with faults from a seed, judged by the
 // guarantee table. To be run with faked timers. Not here: the sockets (simulated-network.ts).
 
-import type { Client, Message, Subscription } from "@wscluster/client";
-import { connect } from "@wscluster/client";
+import type { Client, Diverged, Gap, Message, Subscription } from "@wscluster/client";
+import { connect, inbox } from "@wscluster/client";
 import { MemoryStore, SimulatedPod } from "@wscluster/server/testing";
 import { seededRandom } from "../load/seeded-random.ts";
 import { SimulatedNetwork } from "./simulated-network.ts";
@@ -22,6 +22,9 @@ type Seen = { readonly offset: number; readonly data: Data };
 const CHANNELS = ["lobby", "desk"];
 /** Joined and left again all the time. */
 const PORCH = "porch";
+const NAMES = ["ann", "bob", "cid"];
+/** Everybody's inbox, as those who write to it call it. */
+const INBOXES = NAMES.map((name) => `~user/${name}`);
 const TENANT = "default";
 const STEPS = 40;
 const QUIET_MS = 240_000;
@@ -43,6 +46,8 @@ class Person {
   readonly client: Client;
   readonly views = new Map<string, Seen[]>();
   readonly called = new Map<string, number>();
+  /** By user, up to where our messages to that one are on a device. */
+  readonly receipts = new Map<string, number>();
   readonly failures: unknown[] = [];
   /** Up to here nothing is known of a channel: the store lost the life of it that the person was in, and said so. */
   readonly unknownUpTo = new Map<string, number>();
@@ -61,23 +66,42 @@ class Person {
       this.session = session;
     });
     for (const channel of CHANNELS) this.#join(channel);
+    const own = `~user/${name}`;
+    const { onDiverged, onGap, view } = this.#viewOf(own);
+    inbox<Data>(this.client, {
+      onMessage: ({ position, data }) => void view.push({ offset: position.offset, data }),
+      onReceipt: ({ kind, to, position }) => {
+        if (kind === "delivered") this.receipts.set(to, position.offset);
+      },
+      onDiverged,
+      onGap,
+    });
   }
 
   #join(channel: string): void {
-    const view: Seen[] = [];
-    this.views.set(channel, view);
+    const { onDiverged, onGap, view } = this.#viewOf(channel);
     this.client.subscribe<Data>(channel, {
       onMessage: ({ offset, data }: Message<Data>) => void view.push({ offset, data }),
-      onDiverged: ({ previous }) => {
+      onDiverged,
+      onGap,
+    });
+  }
+
+  #viewOf(channel: string) {
+    const view: Seen[] = [];
+    this.views.set(channel, view);
+    return {
+      view,
+      onDiverged: ({ previous }: Diverged) => {
         const kept = view.filter(({ offset }) => offset <= previous.offset);
         view.splice(0, view.length, ...kept);
       },
-      onGap: ({ to, why }) => {
+      onGap: ({ to, why }: Gap) => {
         if (why === "history-expired") this.gaps += 1;
         this.unknownUpTo.set(channel, to);
         view.splice(0);
       },
-    });
+    };
   }
 
   /** Comes to the porch, or leaves it. */
@@ -123,14 +147,14 @@ export async function simulate(seed: number, weather: Weather, clock: Simulation
   };
   await start();
   await start();
-  const people = ["ann", "bob", "cid"].map((name) => new Person(name, network, random));
+  const people = NAMES.map((name) => new Person(name, network, random));
   for (let waited = 0; waited < 60 && !people.every(({ client }) => client.state === "live"); waited += 1) {
     await clock.advance(500);
   }
   await clock.advance(1_000);
 
   for (let step = 0; step < STEPS; step += 1) {
-    for (let n = Math.floor(random() * 6); n > 0; n -= 1) pick(people).publish(pick([...CHANNELS, PORCH]));
+    for (let n = Math.floor(random() * 6); n > 0; n -= 1) pick(people).publish(pick([...CHANNELS, PORCH, ...INBOXES]));
     if (chance(0.3)) pick(people).stepOut();
     const person = pick(people);
     const living = network.pods.filter((pod) => !pod.isDead);
@@ -173,8 +197,9 @@ export async function simulate(seed: number, weather: Weather, clock: Simulation
   note("calm");
   // A life that ended shows in the first message of the next one. (Who publishes without being subscribed does not hear of it.)
   await clock.advance(5_000);
-  for (const person of people) for (const channel of CHANNELS) person.publish(channel);
-  for (let waited = 0; waited < QUIET_MS && !isSettled(people, store); waited += 1_000) await clock.advance(1_000);
+  for (const person of people) for (const channel of [...CHANNELS, ...INBOXES]) person.publish(channel);
+  for (let waited = 0; waited < QUIET_MS && judge(people, store, weather).length > 0; waited += 1_000)
+    await clock.advance(1_000);
   const broken = judge(people, store, weather);
   for (const { client } of people) client.close();
   await clock.advance(1_000);
@@ -192,11 +217,9 @@ export async function simulate(seed: number, weather: Weather, clock: Simulation
 
 function streamOf(store: MemoryStore, channel: string): Seen[] {
   const items = store.streams.get(`${TENANT}/${channel}`)?.items ?? [];
-  return items.map(({ offset, data }) => ({ offset, data: JSON.parse(data.toString()) as Data }));
-}
-
-function isSettled(people: readonly Person[], store: MemoryStore): boolean {
-  return judge(people, store, "failovers").length === 0;
+  return items
+    .filter(({ user }) => !user.startsWith("~receipt/"))
+    .map(({ offset, data }) => ({ offset, data: JSON.parse(data.toString()) as Data }));
 }
 
 /** What of the guarantee table does not hold, in words. */
@@ -210,7 +233,7 @@ function judge(people: readonly Person[], store: MemoryStore, weather: Weather):
     if (weather !== "failovers" && client.counters.diverged > 0) broken.push(`${name}: diverged without a failover`);
     if (client.counters.newSessions > 0) broken.push(`${name}: a new session without a reason`);
   }
-  for (const channel of weather === "failovers" ? CHANNELS : [...CHANNELS, PORCH]) {
+  for (const channel of weather === "failovers" ? [...CHANNELS, ...INBOXES] : [...CHANNELS, ...INBOXES, PORCH]) {
     const stream = streamOf(store, channel);
     for (const { name, called } of people) {
       const numbers = stream.filter(({ data }) => data.by === name).map(({ data }) => data.n);
@@ -223,7 +246,14 @@ function judge(people: readonly Person[], store: MemoryStore, weather: Weather):
       broken.push(...judgeVisits(people, stream));
       continue;
     }
-    for (const { name, views, unknownUpTo } of people) {
+    for (const { name, views, unknownUpTo, receipts } of people) {
+      const owner = channel.startsWith("~") ? channel.slice("~user/".length) : name;
+      if (owner !== name) {
+        const last = stream.findLast(({ data }) => data.by === name)?.offset ?? 0;
+        if (weather !== "failovers" && (receipts.get(owner) ?? 0) !== last)
+          broken.push(`${channel}: ${name} has a receipt up to ${receipts.get(owner)} of ${last}`);
+        continue;
+      }
       const known = unknownUpTo.get(channel) ?? 0;
       if (known > 0 && weather !== "failovers")
         broken.push(`${channel}: ${name} was told of a loss without a failover`);

@@ -72,6 +72,21 @@ export const CLIENT_FRAME_ROWS: FrameRows<ClientFrame> = {
   },
   ping: { meaning: "Is anybody there? Answer: `pong`.", fields: { i: REQUEST } },
   pong: { meaning: "Answer to the server's `ping`.", fields: {} },
+  "inbox.open": {
+    meaning:
+      "Ask where this device (`hello.device`) stands in its user's inbox: after what it acknowledged, else before the oldest message that is kept. Subscribe to `~inbox` from there. Write to a user with `pub` to `~user/NAME`. Answer: `inbox.ok`.",
+    fields: { i: REQUEST },
+  },
+  "inbox.ack": {
+    meaning:
+      "The device keeps all messages up to here. The senders get receipts in their inboxes: publications of `~receipt/USER` with {kind: `delivered` or `read`, to, e, o}. Answer: `inbox.ok`.",
+    fields: {
+      i: REQUEST,
+      e: ["text", "Epoch."],
+      o: ["integer", "Offset of the last of them."],
+      read: ["boolean", "The user has seen them.", "optional"],
+    },
+  },
   "presence.enter": {
     meaning:
       "Be present in the channel until `presence.leave` or the end of the session; again = change the data. It travels with moves and resumes. Answer: `presence.ok`.",

@@ -9,7 +9,7 @@ import { PLAIN_CLIENT_FRAME_ROWS, PLAIN_SERVER_FRAME_ROWS } from "./plain-frame-
 import { SERVER_FRAME_ROWS } from "./server-frame-rows.ts";
 
 /** Names of the Markdown files in `prose/`, in the order of the page. */
-export const PROSE = ["first", "second", "plain", "conversations"] as const;
+export const PROSE = ["first", "second", "services", "plain", "conversations"] as const;
 export type Prose = Readonly<Record<(typeof PROSE)[number], string>>;
 
 /** A conversation's file name without its ending, and what it is about. */
@@ -21,7 +21,7 @@ const LIMITS: Readonly<Record<keyof typeof WIRE_DEFAULTS, string>> = {
   maxPayloadBytes: "Largest frame of a client (`welcome` tells); above it 1009.",
   sessionTtlMs: "A session can be resumed for this long (`welcome` tells).",
   maxSubscriptions: "Most channels of one session.",
-  maxChannelBytes: "Longest channel name in UTF-8. It has no control characters and does not begin with `$`.",
+  maxChannelBytes: "Longest channel name in UTF-8. It has no control characters and does not begin with `$` or `~`.",
   pageSize: "Most messages of a `page`.",
   requestTimeoutMs: "How long a client waits for an answer.",
   republishKeepMs: "How long a publisher keeps what was acknowledged, for `diverged`.",
@@ -39,6 +39,8 @@ Generated from \`protocol/src\` by \`npm run gen\`; edits are lost.
 ${filled(prose.first)}
 
 ${filled(prose.second)}
+
+${filled(prose.services)}
 
 ## Frames of the client
 

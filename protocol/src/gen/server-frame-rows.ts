@@ -92,6 +92,10 @@ export const SERVER_FRAME_ROWS: FrameRows<ServerFrame> = {
       more: ["boolean", "More can be had after the last item."],
     },
   },
+  "inbox.ok": {
+    meaning: "Where the device stands.",
+    fields: { i: REQUEST, e: EPOCH, o: ["integer", "Offset; the next message is `o` + 1."] },
+  },
   pres: {
     meaning: "Who is present, or what changed. Moves and resumes of a member are no changes.",
     fields: {

@@ -347,6 +347,20 @@ export function describeBroker(name: string, open: () => Promise<BrokerStage>): 
       await expect.poll(() => heardA.controls).toMatchObject([{ kind: "answer", pod: "pod-b", live: true }]);
     });
 
+    it("keeps readers' cursors, by stream and name, and never moves one back within an epoch", async () => {
+      const { cursors } = a;
+      expect(await cursors.get("t/~user/ann", "phone")).toBeUndefined();
+      await cursors.advance("t/~user/ann", "phone", { epoch: "e1", offset: 7 });
+      await b.cursors.advance("t/~user/ann", "phone", { epoch: "e1", offset: 5 });
+      await b.cursors.advance("t/~user/ann", "my laptop", { epoch: "e1", offset: 2 });
+      expect(await b.cursors.get("t/~user/ann", "phone")).toEqual({ epoch: "e1", offset: 7 });
+      expect(await b.cursors.get("t/~user/ann", "my laptop")).toEqual({ epoch: "e1", offset: 2 });
+      expect(await b.cursors.get("t/~user/bob", "phone")).toBeUndefined();
+      // The store lost the end of the former life.
+      await cursors.advance("t/~user/ann", "phone", { epoch: "e2", offset: 6 });
+      expect(await cursors.get("t/~user/ann", "phone")).toEqual({ epoch: "e2", offset: 6 });
+    });
+
     describe("presence", () => {
       const entry = (member: string, g: number, d = 1, owner = "pod-a") => ({
         member,

@@ -2,11 +2,13 @@
 // Not here: anything that outlives the process.
 
 import { randomBytes } from "node:crypto";
-import { DEFAULT_POLICY, FORGET_POD_MS, MAX_LIVES } from "./port.ts";
+import { DEFAULT_POLICY, FORGET_POD_MS, MAX_LIVES, historyOf } from "./port.ts";
+import type { Position } from "@wscluster/protocol";
 import type {
   Broker,
   BrokerListener,
   BrokerPolicy,
+  CursorStore,
   HeldStreams,
   ControlMessage,
   Life,
@@ -50,6 +52,7 @@ export class MemoryStore {
   replid = newId();
   readonly streams = new Map<string, StoredStream>();
   readonly sessions = new Map<string, StoredSession>();
+  readonly cursors = new Map<string, Position>();
   readonly places = new Map<string, PresencePlace>();
   readonly receiptCounts = new Map<string, number>();
   readonly leases = new Map<string, { lease: PodLease; at: number }>();
@@ -126,6 +129,18 @@ export class MemoryBroker implements Broker {
   readonly store: MemoryStore;
   readonly shared: boolean;
   readonly presence: MemoryPresence;
+  readonly cursors: CursorStore = {
+    get: async (stream, name) => {
+      this.#reach();
+      return this.store.cursors.get(`${stream}\n${name}`);
+    },
+    advance: async (stream, name, position) => {
+      this.#reach();
+      const known = this.store.cursors.get(`${stream}\n${name}`);
+      if (known?.epoch === position.epoch && known.offset >= position.offset) return;
+      this.store.cursors.set(`${stream}\n${name}`, position);
+    },
+  };
   listener: BrokerListener | undefined;
   readonly #policy: () => BrokerPolicy;
   readonly #drops: (publication: Publication) => boolean;
@@ -190,7 +205,7 @@ export class MemoryBroker implements Broker {
     };
     stream.top = offset;
     stream.items.push(publication);
-    const { history } = this.#policy();
+    const history = historyOf(this.#policy(), name);
     if (stream.items.length > history.maxLength) stream.items.splice(0, stream.items.length - history.maxLength);
     stream.producers.set(producer, { gen, seq, offset });
     for (const member of this.store.members) member.#hear(publication);
@@ -224,7 +239,7 @@ export class MemoryBroker implements Broker {
     this.#reach();
     await Promise.resolve();
     const stream = this.store.live(name);
-    const oldest = this.store.now() * 1_000 - this.#policy().history.ttlMs * 1_000;
+    const oldest = this.store.now() * 1_000 - historyOf(this.#policy(), name).ttlMs * 1_000;
     return {
       top: { epoch: stream.epoch, top: stream.top, lives: [...stream.lives] },
       items: stream.items.filter((item) => item.offset > after && item.ts >= oldest).slice(0, limit),

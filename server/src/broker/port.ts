@@ -1,5 +1,6 @@
 // What the server needs from a shared store. Adapters: memory.ts (one process, tests) and redis/. Not here: sockets, cursors.
 
+import { USER_CHANNEL } from "@wscluster/protocol";
 import type { Position, Receipts } from "@wscluster/protocol";
 import type { PresenceEvent, PresenceStore } from "./presence-port.ts";
 
@@ -123,11 +124,19 @@ export interface BrokerListener {
   resync(): void;
 }
 
+/** How far named readers of a stream have come. Rejections: only `BrokerUnavailable`. */
+export interface CursorStore {
+  get(stream: string, name: string): Promise<Position | undefined>;
+  /** Never back within an epoch. */
+  advance(stream: string, name: string, position: Position): Promise<void>;
+}
+
 /** Rejections: only `BrokerUnavailable`. */
 export interface Broker {
   /** False when no other pod can see this store. */
   readonly shared: boolean;
   readonly presence: PresenceStore;
+  readonly cursors: CursorStore;
   start(listener: BrokerListener): Promise<void>;
   stop(): Promise<void>;
 
@@ -183,11 +192,21 @@ export class BrokerUnavailable extends Error {
 export type HistoryPolicy = { readonly maxLength: number; readonly ttlMs: number };
 export type BrokerPolicy = {
   readonly history: HistoryPolicy;
+  /** Of users' inboxes; absent = `INBOX_POLICY`. */
+  readonly inbox?: HistoryPolicy;
   /** Life of a stream's meta after its last use; longer than any session may sleep. */
   readonly metaTtlMs: number;
   /** Longest life of a session row. */
   readonly sessionMaxAgeMs: number;
 };
+
+/** An inbox waits for its user's devices for a week. */
+export const INBOX_POLICY: HistoryPolicy = { maxLength: 1_000, ttlMs: 7 * 86_400_000 };
+
+/** The history that a stream keeps. */
+export function historyOf(policy: BrokerPolicy, stream: string): HistoryPolicy {
+  return stream.includes(`/${USER_CHANNEL}`) ? (policy.inbox ?? INBOX_POLICY) : policy.history;
+}
 
 export const DEFAULT_POLICY: BrokerPolicy = {
   history: { maxLength: 1_000, ttlMs: 300_000 },

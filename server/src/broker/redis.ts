@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import type { Position } from "@wscluster/protocol";
 import type { Logger } from "@wscluster/platform";
-import { FORGET_POD_MS } from "./port.ts";
+import { FORGET_POD_MS, historyOf } from "./port.ts";
 import type {
   Broker,
   BrokerListener,
@@ -28,6 +28,7 @@ import { CommandLink, SILENCE_MS } from "./redis/command-link.ts";
 import * as scripts from "./redis/scripts.ts";
 import type { Script } from "./redis/scripts.ts";
 import { ephemeralMessage, ephemeralOf, publicationOf } from "./redis/stored-message.ts";
+import { RedisCursors } from "./redis/cursors.ts";
 import { RedisPresence, presenceEventOf } from "./redis/presence.ts";
 import { SubscriberLink } from "./redis/subscriber-link.ts";
 
@@ -55,6 +56,7 @@ const SLOTS = Array.from({ length: SLOT_COUNT }, (_, slot) => slot);
 export class RedisBroker implements Broker {
   readonly shared = true;
   readonly presence: RedisPresence;
+  readonly cursors: RedisCursors;
   readonly #options: RedisBrokerOptions;
   readonly #keys: Keys;
   readonly #commands: CommandLink;
@@ -73,6 +75,11 @@ export class RedisBroker implements Broker {
     const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
     const silenceMs = options.silenceMs ?? SILENCE_MS;
     this.#commands = new CommandLink(options.url, timeoutMs, silenceMs, options.log);
+    this.cursors = new RedisCursors(this.#keys, {
+      script: (script, keys, args) => this.#script(script, keys, args),
+      plain: (command, keys, args) => this.#plain(command, keys, args, true),
+      ttlMs: () => options.policy().metaTtlMs,
+    });
     this.presence = new RedisPresence(this.#keys, {
       script: (script, keys, args) => this.#script(script, keys, args),
       plain: (command, keys, args) => this.#plain(command, keys, args, true),
@@ -109,7 +116,8 @@ export class RedisBroker implements Broker {
 
   async publish(request: PublishRequest): Promise<PublishResult> {
     const { stream } = request;
-    const { history, metaTtlMs } = this.#options.policy();
+    const policy = this.#options.policy();
+    const history = historyOf(policy, stream);
     const keys = this.#keys;
     const slot = slotOf(stream);
     let reply: readonly string[];
@@ -128,7 +136,7 @@ export class RedisBroker implements Broker {
             request.data,
             String(history.maxLength),
             String(history.ttlMs),
-            String(metaTtlMs),
+            String(policy.metaTtlMs),
             newEpoch(),
           ],
         ),

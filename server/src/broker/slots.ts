@@ -29,6 +29,8 @@ export function keysFor(prefix: string) {
     meta: (stream: string) => `${base(stream)}:m:${stream}`,
     stream: (stream: string) => `${base(stream)}:x:${stream}`,
     channel: (stream: string) => `${base(stream)}:c:${stream}`,
+    /** Cursors of a stream's readers. */
+    cursors: (stream: string) => `${base(stream)}:cur:${stream}`,
     /** Presence of a channel, by the place's name. */
     presence: (place: string) => `${base(place)}:pres:${place}`,
     session: (id: string) => `${base(id)}:sess:${id}`,

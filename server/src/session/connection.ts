@@ -1,6 +1,6 @@
 // One socket's conversation: hello -> [prepared ->] ready -> left -> closed. Not here: opening (open.ts), moves (drain/), bytes.
 
-import { CLOSE_CODES, WIRE_DEFAULTS, WIRE_ERRORS } from "@wscluster/protocol";
+import { CLOSE_CODES, INBOX_CHANNEL, WIRE_DEFAULTS, WIRE_ERRORS } from "@wscluster/protocol";
 import type {
   Capability,
   ClientFrame,
@@ -16,13 +16,15 @@ import type { SessionRow } from "../broker/port.ts";
 import type { Subscriber, Subscription } from "../hub/subscription.ts";
 import type { ConnectionMeter, Holder, RateVerdict } from "../limits/limits.ts";
 import { closeLabel, errorKindOf, errorKindOfClose } from "../telemetry/error-kinds.ts";
+import { answerInbox } from "../inbox/requests.ts";
 import { answerPresence } from "../presence/requests.ts";
 import type { ClientSocket, SocketOwner } from "../transport/client-socket.ts";
 import { textFrame } from "../transport/wire-frame.ts";
 import { changesSince } from "./channel-changes.ts";
 import type { ChannelChanges } from "./channel-changes.ts";
 import type { SessionContext } from "./context.ts";
-import { decodeText, isChannelName } from "./decode.ts";
+import { isChannelName, isReadable, isWritable, streamOf } from "./channel-names.ts";
+import { decodeText } from "./decode.ts";
 import type { Decoded } from "./decode.ts";
 import { openConnection } from "./open.ts";
 import { answerFetch } from "./fetch.ts";
@@ -260,49 +262,56 @@ export class Connection implements SocketOwner {
         this.end("protocolError");
         return;
       case "pub":
-        if (this.mayWrite(frame.i, frame.c)) this.#publishes.add(this, frame, data);
+        if (this.mayWrite(frame.i, isWritable(frame.c))) this.#publishes.add(this, frame, data);
         return;
       case "pub.ephemeral":
-        if (this.mayWrite(undefined, frame.c) && this.row) {
+        if (this.mayWrite(undefined, isChannelName(frame.c)) && this.row) {
           this.context.broker.publishEphemeral(`${this.row.tenant}/${frame.c}`, this.row.user, data);
         }
         return;
       case "sub":
-        if (this.mayWrite(frame.i, frame.c)) this.#change(frame.c, () => this.#subscribe(frame.i, frame.c, frame.from));
+        if (this.mayWrite(frame.i, isReadable(frame.c)))
+          this.#change(frame.c, () => this.#subscribe(frame.i, frame.c, frame.from));
         return;
       case "unsub":
-        if (this.mayWrite(frame.i, frame.c)) this.#change(frame.c, () => this.#unsubscribe(frame.i, frame.c));
+        if (this.mayWrite(frame.i, isReadable(frame.c)))
+          this.#change(frame.c, () => this.#unsubscribe(frame.i, frame.c));
         return;
       case "presence.enter":
       case "presence.leave":
       case "presence.watch":
       case "presence.unwatch":
       case "presence.get":
-        if (this.mayWrite(frame.i, frame.c)) this.#serve(frame, () => answerPresence(this, frame, data));
+        if (this.mayWrite(frame.i, isChannelName(frame.c)))
+          this.#serve(frame.i, frame.c, () => answerPresence(this, frame, data));
+        return;
+      case "inbox.open":
+      case "inbox.ack":
+        if (this.mayWrite(frame.i, true)) this.#serve(frame.i, INBOX_CHANNEL, () => answerInbox(this, frame));
         return;
       case "fetch":
-        if (isChannelName(frame.c)) void answerFetch(this, frame);
+        if (isReadable(frame.c)) void answerFetch(this, frame);
         else this.fail("bad-channel", frame.i);
     }
   }
 
-  mayWrite(i: number | undefined, channel: string): boolean {
+  mayWrite(i: number | undefined, isNamed: boolean): boolean {
     if (this.state === "prepared") this.fail("not-ready", i);
     else if (this.state === "left") this.fail("fenced", i);
-    else if (!isChannelName(channel)) this.fail("bad-channel", i);
+    else if (!isNamed) this.fail("bad-channel", i);
     else return this.state === "ready";
     return false;
   }
 
   // ---- subscriptions ------------------------------------------------------------------------------------------------------
 
-  #serve(frame: { readonly i: number; readonly c: string }, task: () => Promise<void>): void {
-    this.#change(frame.c, async () => {
+  #serve(i: number, channel: string, task: () => Promise<void>): void {
+    this.#change(channel, async () => {
       try {
         if (this.state === "ready") await task();
       } catch (error) {
         if (!(error instanceof BrokerUnavailable)) throw error;
-        this.fail("unavailable", frame.i);
+        this.fail("unavailable", i);
       }
     });
   }
@@ -340,7 +349,7 @@ export class Connection implements SocketOwner {
     if (former) context.hub.detach(former);
     const subscription = await context.hub.attach(
       this.subscriber,
-      `${row.tenant}/${channel}`,
+      streamOf(row, channel),
       channel,
       from,
       ({ epoch, top, recovered }) => this.send({ t: "sub.ok", i, c: channel, e: epoch, o: top, recovered }),

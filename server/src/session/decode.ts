@@ -106,6 +106,13 @@ function frameOf(value: Json): ClientFrame | string {
       if (!isCount(i) || !isName(c) || !isCount(n)) return `${t} needs i, c and n`;
       return { t, i, c, n, ...(isName(after) && /^\d{1,20}$/.test(after) ? { after } : {}) };
     }
+    case "inbox.open":
+      return isCount(i) ? { t, i } : `${t} needs i`;
+    case "inbox.ack": {
+      const { e, o, read } = value;
+      if (!isCount(i) || !isName(e) || !isCount(o) || !/^\S{1,64}$/.test(e)) return `${t} needs i, e and o`;
+      return { t, i, e, o, ...(read === true ? { read } : {}) };
+    }
     default:
       return "";
   }
@@ -168,11 +175,4 @@ function positionOf(value: unknown): Position | undefined {
   if (!isRecord(value)) return undefined;
   const { epoch, offset } = value;
   return isName(epoch) && epoch.length <= 64 && isCount(offset) ? { epoch, offset } : undefined;
-}
-
-/** A channel that a client may name: 1 to 200 bytes, no control characters, not reserved (`$`). */
-export function isChannelName(name: string): boolean {
-  if (name.length === 0 || name.startsWith("$")) return false;
-  for (let index = 0; index < name.length; index += 1) if (name.charCodeAt(index) < 32) return false;
-  return Buffer.byteLength(name) <= WIRE_DEFAULTS.maxChannelBytes;
 }

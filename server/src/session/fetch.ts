@@ -6,6 +6,7 @@ import type { Page } from "../broker/port.ts";
 import { continuationOf } from "../streams/continuation.ts";
 import { publicationHead } from "../streams/frames.ts";
 import { textFrame } from "../transport/wire-frame.ts";
+import { streamOf } from "./channel-names.ts";
 import type { Connection } from "./connection.ts";
 
 type FetchFrame = Extract<ClientFrame, { readonly t: "fetch" }>;
@@ -17,7 +18,7 @@ export async function answerFetch(connection: Connection, frame: FetchFrame): Pr
   const { row, context } = connection;
   if (!row) return;
   const limit = Math.min(Math.max(frame.n, 1), WIRE_DEFAULTS.pageSize);
-  const stream = `${row.tenant}/${frame.c}`;
+  const stream = streamOf(row, frame.c);
   let page: Page;
   try {
     page = await context.broker.read(stream, frame.from.offset, limit);

@@ -6,7 +6,7 @@ import { LEASE_MS } from "../broker/port.ts";
 import type { LoadedSession, ReceiptOf, SessionRow } from "../broker/port.ts";
 import type { Connection } from "./connection.ts";
 import type { SessionContext } from "./context.ts";
-import { isChannelName } from "./decode.ts";
+import { isReadable } from "./channel-names.ts";
 import { isSecretOf, newSecret, newSessionId, secretDigest } from "./secret.ts";
 
 /** How long a prepared move waits for its commit. */
@@ -167,7 +167,7 @@ function wanted(hello: HelloFrame, channels: readonly string[]): readonly (reado
   for (const channel of channels) positions.set(channel, undefined);
   for (const [channel, epoch, offset] of hello.resume?.pos ?? []) positions.set(channel, { epoch, offset });
   for (const { c, from } of hello.sub ?? []) if (!positions.get(c)) positions.set(c, from);
-  return [...positions].filter(([channel]) => isChannelName(channel)).slice(0, WIRE_DEFAULTS.maxSubscriptions);
+  return [...positions].filter(([channel]) => isReadable(channel)).slice(0, WIRE_DEFAULTS.maxSubscriptions);
 }
 
 /** Subscribes all and says `ready` once each has been sent up to its top. */

@@ -8,7 +8,7 @@ import type { ClientSocket } from "../transport/client-socket.ts";
 import { textFrame } from "../transport/wire-frame.ts";
 import { Connection } from "./connection.ts";
 import type { SessionContext } from "./context.ts";
-import { isChannelName } from "./decode.ts";
+import { isChannelName } from "./channel-names.ts";
 import { memberText } from "./json-span.ts";
 import { batchesOf, plainMessagesOf } from "./plain-text.ts";
 import { newSessionId } from "./secret.ts";

@@ -7,6 +7,7 @@ import { Redis } from "ioredis";
 import type { RedisOptions } from "ioredis";
 import type { Logger } from "@wscluster/platform";
 import { BrokerUnavailable } from "../port.ts";
+import { CURSOR_SCRIPTS } from "./cursors.ts";
 import { PRESENCE_SCRIPTS } from "./presence.ts";
 import { ALL_SCRIPTS } from "./scripts.ts";
 import type { Script } from "./scripts.ts";
@@ -51,7 +52,7 @@ export function linkOptions(silenceMs: number) {
   } satisfies RedisOptions;
 }
 
-const SCRIPTS = [...ALL_SCRIPTS, ...PRESENCE_SCRIPTS];
+const SCRIPTS = [...ALL_SCRIPTS, ...PRESENCE_SCRIPTS, ...CURSOR_SCRIPTS];
 
 const SHA_OF: ReadonlyMap<string, string> = new Map(
   SCRIPTS.map((script) => [script.name, createHash("sha1").update(script.lua).digest("hex")]),
