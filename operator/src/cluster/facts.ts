@@ -128,6 +128,32 @@ export type EdgeSetFacts = SetBody & {
   readonly traffic: PodMode;
 };
 
+/** What a gate says of a candidate at one point of one attempt. */
+export type Verdict =
+  | { readonly kind: "pass" }
+  | { readonly kind: "fail"; readonly why: string }
+  /** Not enough is known yet: the rollout waits, and does what `rollout.onFailure` says at its deadline. */
+  | { readonly kind: "inconclusive"; readonly why: string };
+
+/** Points of a rollout at which it is judged; steps count from 1. */
+export type GatePoint = "preflight" | "verify" | `step ${number}`;
+
+export type GateAt = {
+  /** REVISION/N. */
+  readonly attempt: string;
+  readonly point: GatePoint;
+  /** Since when the rollout stands at this point; undefined before the attempt has begun. */
+  readonly sinceMs: number | undefined;
+};
+
+/** Absent = nothing of the kind is configured, which passes. What is configured and not decided yet is inconclusive. */
+export type GateFacts = {
+  readonly preflight?: Verdict;
+  readonly synthetic?: Verdict;
+  readonly analysis?: Verdict;
+  readonly webhooks?: Verdict;
+};
+
 export type ClusterFacts = {
   /** Wall clock. */
   readonly nowMs: number;
@@ -162,6 +188,8 @@ export type ClusterFacts = {
   /** Nodes with pods of ours that tell something; undefined when nodes cannot be read. */
   readonly nodes: ReadonlyMap<string, NodeFacts> | undefined;
   readonly memory: MemoryFacts;
+  /** Where the rollout stands to be judged now, and the verdicts on it; undefined where there is nothing to judge. */
+  readonly gate: { readonly at: GateAt; readonly verdicts: GateFacts } | undefined;
 };
 
 export type NodeFacts = {

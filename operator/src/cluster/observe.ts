@@ -10,11 +10,14 @@ import {
 } from "@wscluster/crds";
 import { podKey, type EdgeInstructions, type EdgeState, type PodMode, type PodState } from "@wscluster/protocol";
 import type { ConfigMap, CustomObject, Node, Pod, PodDisruptionBudget, ReplicaSet } from "../kube/index.ts";
+import { gateAtOf } from "./decide/gate.ts";
 import { parseLiveConfig } from "./decide/children/live-config.ts";
 import {
   type ArrivalFacts,
   type ClusterFacts,
   type EdgeSetFacts,
+  type GateAt,
+  type GateFacts,
   type MemoryFacts,
   type OperatorDefaults,
   type PodFacts,
@@ -45,6 +48,8 @@ export type Sources = {
   readonly arrivals: (uid: string) => ArrivalFacts | undefined;
   readonly memory: MemoryFacts;
   readonly defaults: OperatorDefaults;
+  /** What the gates say at this point; absent = no gate exists. */
+  readonly gates?: (at: GateAt) => GateFacts;
 };
 
 export type Observation =
@@ -69,6 +74,11 @@ export function observe(sources: Sources): Observation {
   const wanted = { servers: revisionOf(projectServers(spec.data)), edge: revisionOf(projectEdge(spec.data)) };
   const configMap = (name: string) => sources.configMaps.find((map) => map.metadata.name === name);
   const liveConfig = configMap(names.config)?.data?.["config.json"];
+  const sets = mine
+    .filter((set) => componentOf(set) === "server")
+    .map((set) => setFactsOf(set, wanted.servers, sources.nowMs))
+    .toSorted(byRevision);
+  const at = gateAtOf(sets, wanted.servers);
   const facts: ClusterFacts = {
     nowMs: sources.nowMs,
     cluster: {
@@ -82,10 +92,7 @@ export function observe(sources: Sources): Observation {
     spec: spec.data,
     defaults: sources.defaults,
     wanted,
-    sets: mine
-      .filter((set) => componentOf(set) === "server")
-      .map((set) => setFactsOf(set, wanted.servers, sources.nowMs))
-      .toSorted(byRevision),
+    sets,
     pods: pods
       .filter((pod) => componentOf(pod) === "server")
       .map((pod) => ({
@@ -117,6 +124,7 @@ export function observe(sources: Sources): Observation {
         ? undefined
         : new Map(sources.nodes.map((node) => [node.metadata.name, nodeFactsOf(node)])),
     memory: sources.memory,
+    gate: at === undefined ? undefined : { at, verdicts: sources.gates?.(at) ?? {} },
   };
   return { kind: "valid", facts };
 }
