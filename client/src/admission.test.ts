@@ -19,6 +19,7 @@ describe("a page that cannot connect", () => {
     scene.socket().end(1006);
     await scene.clock.advance(0);
     expect(asked).toEqual(["https://cluster.test/wsc/admission"]);
+    expect(scene.eventsOf("connect-failed")).toMatchObject([{ httpWorks: true }]);
     expect(scene.eventsOf("waiting").at(-1)).toMatchObject({ delayMs: 30_000, windowed: true });
     await scene.clock.advance(29_999);
     expect(scene.sockets).toHaveLength(1);
@@ -52,6 +53,12 @@ describe("a page that cannot connect", () => {
       await scene.clock.advance(1_500);
       expect(scene.sockets).toHaveLength(2);
     }
+    const refuse = () => Promise.reject(new TypeError("network"));
+    const offline = stage({ platform: { fetch: refuse } });
+    await offline.clock.advance(0);
+    offline.socket().end(1006);
+    await offline.clock.advance(0);
+    expect(offline.eventsOf("connect-failed")).toMatchObject([{ httpWorks: false }]);
     let answer = (_: unknown): void => {};
     const late = new Promise((resolve) => (answer = resolve));
     const scene = stage({ platform: { fetch: async () => ({ json: () => late }) } });

@@ -108,7 +108,8 @@ export class Comeback {
   /** Once for each time without a connection: those who are refused must not come back as questions. */
   async #askWindow(): Promise<void> {
     this.#hasAsked = true;
-    const window = await askAdmission(this.#options.url, this.#options.platform);
+    const { httpWorks, window } = await askAdmission(this.#options.url, this.#options.platform);
+    this.#options.diagnostics.emit("connect-failed", { httpWorks });
     if (!window || !this.#isWaiting) return;
     this.#isWindowed = true;
     this.#waitFor(reconnectDelayMs(this.#attempt, this.#options.random(), window));

@@ -29,6 +29,8 @@ export type ClientEventMap = {
     readonly byClient: boolean;
     readonly role: "primary" | "leaving" | "candidate";
   };
+  /** A socket never opened; told once until one does. `httpWorks`: the edge answers over HTTP, so WebSockets may be blocked here. */
+  "connect-failed": { readonly httpWorks: boolean };
   waiting: { readonly delayMs: number; readonly attempt: number; readonly windowed: boolean };
   pace: { readonly minMs: number; readonly maxMs: number; readonly forMs: number };
   "migrate-start": {

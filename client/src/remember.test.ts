@@ -63,8 +63,7 @@ async function openPage(storage: Storage, locks: (LocksLike & { leave(): void })
   await clock.advance(0);
   const socket = sockets[0] ?? expect.unreachable();
   const got: Message[] = [];
-  const from = memory.position(CHANNEL);
-  client.subscribe(CHANNEL, { ...(from ? { from } : {}), onMessage: (message) => void got.push(message) });
+  client.subscribe(CHANNEL, { from: memory.position(CHANNEL), onMessage: (message) => void got.push(message) });
   socket.open();
   const hello = socket.last("hello");
   return { memory, client, clock, socket, hello, page, got, leave: () => locks?.leave() };

@@ -43,7 +43,7 @@ export type Subscribed = {
 
 export type SubscribeOptions<T = unknown> = {
   /** Continue after this position, for example the one stored with the last message. Absent: start at the top. */
-  readonly from?: Position;
+  readonly from?: Position | undefined;
   /** An async one is not waited for; its failure is reported as one that throws is. */
   readonly onMessage?: (message: Message<T>) => unknown;
   readonly onEphemeral?: (message: EphemeralMessage<T>) => void;
