@@ -51,7 +51,22 @@ export const ADMISSION_ROWS: readonly AdmissionRow[] = [
         maxConnections: 9000,
         service: { type: "NodePort", port: 80, annotations: { "example.com/a": "b" } },
       },
-      rollout: { retainSeconds: 0, progressDeadlineSeconds: 600, revisionHistoryLimit: 5, abortedAttempt: "5f6d8c/1" },
+      rollout: {
+        promotion: "Manual",
+        approvedAttempt: "5f6d8c/1",
+        paused: false,
+        previewReplicas: 1,
+        surgePercent: 25,
+        steps: [
+          { newConnectionsPercent: 0, movePercent: 1, pauseSeconds: 60 },
+          { newConnectionsPercent: 25, movePercent: 25 },
+        ],
+        onFailure: "Pause",
+        retainSeconds: 0,
+        progressDeadlineSeconds: 600,
+        revisionHistoryLimit: 5,
+        abortedAttempt: "5f6d8c/1",
+      },
       moves: { maxPerSecond: 25, emergencyMaxPerSecond: 25, paused: false },
       disruption: { nodeDrain: true, cordonBatch: 2, deadlineSeconds: 600 },
       paused: false,
@@ -65,6 +80,36 @@ export const ADMISSION_ROWS: readonly AdmissionRow[] = [
   { what: "a name that begins with a digit", name: "2chat", spec: MINIMAL, refused: "must begin with a letter" },
 
   // Rules over several fields.
+  {
+    what: "steps whose moves fall",
+    spec: withRest({
+      rollout: {
+        steps: [
+          { newConnectionsPercent: 10, movePercent: 20 },
+          { newConnectionsPercent: 10, movePercent: 10 },
+        ],
+      },
+    }),
+    refused: "must not fall",
+  },
+  {
+    what: "steps without an edge",
+    spec: withRest({
+      edge: { enabled: false },
+      rollout: { steps: [{ newConnectionsPercent: 10, movePercent: 10 }] },
+    }),
+    refused: "need the edge",
+  },
+  {
+    what: "slices without an edge",
+    spec: withRest({ edge: { enabled: false }, rollout: { surgePercent: 25 } }),
+    refused: "need the edge",
+  },
+  {
+    what: "two full sets without an edge",
+    spec: withRest({ edge: { enabled: false }, rollout: { surgePercent: 100, steps: [] } }),
+  },
+  { what: "a surge of nothing", spec: withRest({ rollout: { surgePercent: 0 } }), refused: "surgePercent" },
   { what: "both ports moved apart", spec: withServer({ port: 8081, adminPort: 8082 }) },
   {
     what: "the same port twice",

@@ -111,7 +111,68 @@ export const redisSpec = z
     ],
   });
 
+const rolloutStep = z
+  .strictObject({
+    newConnectionsPercent: whole(0, 100).describe(
+      "Part of the new connections that the candidate gets in this step; the rest goes where it went before. Clients that name their pod are not touched.",
+    ),
+    movePercent: whole(0, 100).describe(
+      "Part of the old set's connections that is to have left it at the end of this step, all steps together. They are chosen at random, so that they tell something about the others.",
+    ),
+    pauseSeconds: whole(0, 86_400)
+      .optional()
+      .describe("How long the step is watched after its connections have moved, before it is judged. Defaults to 0."),
+  })
+  .describe("One step of a rollout.");
+
 export const rolloutSpec = z.strictObject({
+  promotion: z
+    .enum(["Automatic", "Manual"])
+    .optional()
+    .describe(
+      "Manual waits, once the candidate's pods are ready and verified, until `approvedAttempt` names the attempt. Defaults to Automatic.",
+    ),
+  approvedAttempt: z
+    .string()
+    .max(80)
+    .optional()
+    .describe("Attempt (REVISION/N) that may go on. A name that is not the running attempt does nothing and says so."),
+  paused: z
+    .boolean()
+    .optional()
+    .describe(
+      "Holds a running rollout where it is: no step is taken, nothing moves for it, and no deadline runs. An abort is still followed. False goes on.",
+    ),
+  previewReplicas: whole(1, 2000)
+    .optional()
+    .describe(
+      "Pods of a candidate before it is approved; the Service NAME-preview leads to them. Afterwards it gets all of its pods. Defaults to all.",
+    ),
+  surgePercent: whole(5, 100)
+    .optional()
+    .describe(
+      "How much of the fleet may exist twice. 100 makes all pods of the candidate first. 25 makes a quarter, moves as many connections, retires as many old pods, and so on. Defaults to 100.",
+    ),
+  steps: z
+    .array(rolloutStep)
+    .max(20)
+    .optional()
+    .describe("Steps before all new connections go to the candidate. Absent = none.")
+    .meta({
+      "x-kubernetes-list-type": "atomic",
+      "x-kubernetes-validations": [
+        {
+          rule: "self.map(s, s.newConnectionsPercent).isSorted() && self.map(s, s.movePercent).isSorted()",
+          message: "no step may go back behind the one before it: the percentages must not fall",
+        },
+      ],
+    }),
+  onFailure: z
+    .enum(["Abort", "Pause"])
+    .optional()
+    .describe(
+      "What happens when a step is judged to have failed, or when there was no progress until the deadline. Abort leads everybody back to the old set; Pause leaves everything as it is until somebody decides. Defaults to Abort.",
+    ),
   retainSeconds: whole(0, 86_400)
     .optional()
     .describe(
@@ -264,6 +325,11 @@ export const webSocketClusterSpec = z
         rule: "!has(self.config) || !has(self.config.history) || !has(self.config.history.ttlSeconds) || self.config.history.ttlSeconds >= (has(self.config.connections) && has(self.config.connections.sessionTtlSeconds) ? self.config.connections.sessionTtlSeconds : 120) + 30",
         message:
           "`config.history.ttlSeconds` must be at least `config.connections.sessionTtlSeconds` + 30, or a session could resume into expired history",
+      },
+      {
+        rule: "!has(self.rollout) || !has(self.edge) || !has(self.edge.enabled) || self.edge.enabled || ((!has(self.rollout.steps) || size(self.rollout.steps) == 0) && (!has(self.rollout.surgePercent) || self.rollout.surgePercent == 100))",
+        message:
+          "`rollout.steps` and `rollout.surgePercent` need the edge, which leads a part of the new connections: enable it or leave them out",
       },
     ],
   });

@@ -30,7 +30,9 @@ export const setStatus = z.strictObject({
 
 export const rolloutStatus = z.strictObject({
   attempt: z.string().max(80).describe("REVISION/N: names this attempt in approve and abort."),
-  phase: z.string().max(32).describe("Step in words, for display."),
+  phase: z.string().max(32).describe("Where it stands, in words, for display."),
+  step: z.int().min(1).max(64).optional().describe("Number of the step that runs, while steps run."),
+  steps: z.int().min(1).max(64).optional().describe("How many steps there are, slices included."),
   from: z.string().max(63).describe("Revision that is left."),
   to: z.string().max(63).describe("Revision that takes over."),
   startedAt: z.string().max(64).describe("Start."),
