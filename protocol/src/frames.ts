@@ -79,6 +79,9 @@ export type ClientFrame =
       readonly after?: string;
       readonly n: number;
     }
+  /** Small things of the application that live as long as the session and travel with it (at most 4 KiB); `null` removes them. Answer: `state.ok`. */
+  | { readonly t: "state.set"; readonly i: number; readonly d: unknown }
+  | { readonly t: "state.get"; readonly i: number }
   /** Where does this device stand in the user's inbox? Subscribe to `~inbox` from there. */
   | { readonly t: "inbox.open"; readonly i: number }
   /** The device keeps everything up to `o`; `read`: the user has seen it. The senders are told. */
@@ -179,6 +182,8 @@ export type DirectReceipt = {
 export type ServerFrame =
   | WelcomeFrame
   | PresenceChangeFrame
+  /** `d` only as the answer to `state.get`; absent = there is none. */
+  | { readonly t: "state.ok"; readonly i: number; readonly d?: unknown }
   | { readonly t: "inbox.ok"; readonly i: number; readonly e: string; readonly o: number }
   | { readonly t: "presence.ok"; readonly i: number; readonly c: string }
   | {

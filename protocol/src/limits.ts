@@ -30,6 +30,8 @@ export const WIRE_DEFAULTS = {
   maxSubscriptions: 256,
   /** Longest channel name in UTF-8 bytes. */
   maxChannelBytes: 200,
+  /** What an application may keep with a session. */
+  maxStateBytes: 4 * 1024,
   /** Messages a catch-up page carries. */
   pageSize: 100,
   /** How long an unanswered request waits before the SDK asks again. */

@@ -1,4 +1,4 @@
-import { connect, inbox, presence } from "@wscluster/client";
+import { connect, inbox, presence, sessionState } from "@wscluster/client";
 import type { Client, Presence } from "@wscluster/client";
 import { MemoryStore, startServer } from "@wscluster/server/testing";
 import type { TestServer } from "@wscluster/server/testing";
@@ -165,5 +165,40 @@ describe("inbox", () => {
     for (const one of await Promise.all(sent)) await one.delivered();
     expect(got).toEqual(Array.from({ length: 60 }, (_, at) => at + 1));
     box.stop();
+  });
+});
+
+describe("session state", () => {
+  it("travels with moves and resumes, also what was set while a move was under way, and is bounded", async () => {
+    const { blue, green, edge, person } = await fleet();
+    const ann = await person("ann");
+    const state = sessionState<{ cart: string[] } | string>(ann.client);
+    expect(await state.get()).toBeUndefined();
+    await state.set({ cart: ["tea"] });
+    const moving = moved(ann.client, blue, green, ann.session());
+    await state.set({ cart: ["tea", "milk"] });
+    await moving;
+    expect(await state.get()).toEqual({ cart: ["tea", "milk"] });
+    edge.closed.delete(green);
+    edge.closed.add(blue);
+    green.breakSocket(ann.session());
+    await until(() => ann.client.counters.resumes === 1, "the resume");
+    expect(await state.get()).toEqual({ cart: ["tea", "milk"] });
+    await expect(state.set("x".repeat(4_095))).rejects.toMatchObject({ code: "refused", wireCode: "too-large" });
+    await state.set("x".repeat(4_094));
+    await state.clear();
+    expect(await state.get()).toBeUndefined();
+  });
+
+  it("is set again in a session that had to be made anew", async () => {
+    const { store, blue, person } = await fleet();
+    const ann = await person("ann");
+    const state = sessionState<number>(ann.client);
+    await state.set(7);
+    store.sessions.clear();
+    blue.breakSocket(ann.session());
+    await until(() => ann.client.counters.newSessions === 1, "the new session");
+    await until(() => [...store.sessions.values()].some(({ row }) => row.notes?.["state"] === "7"), "the state");
+    expect(await state.get()).toBe(7);
   });
 });

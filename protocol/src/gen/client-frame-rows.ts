@@ -72,6 +72,12 @@ export const CLIENT_FRAME_ROWS: FrameRows<ClientFrame> = {
   },
   ping: { meaning: "Is anybody there? Answer: `pong`.", fields: { i: REQUEST } },
   pong: { meaning: "Answer to the server's `ping`.", fields: {} },
+  "state.set": {
+    meaning:
+      "Keep something with the session: it travels with moves and resumes and ends with the session. Answer: `state.ok`.",
+    fields: { i: REQUEST, d: ["any JSON", "At most 4 KiB; `null` removes it."] },
+  },
+  "state.get": { meaning: "Read it. Answer: `state.ok`.", fields: { i: REQUEST } },
   "inbox.open": {
     meaning:
       "Ask where this device (`hello.device`) stands in its user's inbox: after what it acknowledged, else before the oldest message that is kept. Subscribe to `~inbox` from there. Write to a user with `pub` to `~user/NAME`. Answer: `inbox.ok`.",

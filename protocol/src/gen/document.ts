@@ -22,6 +22,7 @@ const LIMITS: Readonly<Record<keyof typeof WIRE_DEFAULTS, string>> = {
   sessionTtlMs: "A session can be resumed for this long (`welcome` tells).",
   maxSubscriptions: "Most channels of one session.",
   maxChannelBytes: "Longest channel name in UTF-8. It has no control characters and does not begin with `$` or `~`.",
+  maxStateBytes: "Most bytes of `state.set`.",
   pageSize: "Most messages of a `page`.",
   requestTimeoutMs: "How long a client waits for an answer.",
   republishKeepMs: "How long a publisher keeps what was acknowledged, for `diverged`.",

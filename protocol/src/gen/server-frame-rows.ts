@@ -92,6 +92,10 @@ export const SERVER_FRAME_ROWS: FrameRows<ServerFrame> = {
       more: ["boolean", "More can be had after the last item."],
     },
   },
+  "state.ok": {
+    meaning: "Answer to `state.set` and `state.get`.",
+    fields: { i: REQUEST, d: ["any JSON", "What is kept, for `state.get`; absent = nothing.", "optional"] },
+  },
   "inbox.ok": {
     meaning: "Where the device stands.",
     fields: { i: REQUEST, e: EPOCH, o: ["integer", "Offset; the next message is `o` + 1."] },

@@ -4,6 +4,7 @@ import { WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { ClientFrame } from "@wscluster/protocol";
 import type { SessionRow } from "../broker/port.ts";
 import type { Connection } from "../session/connection.ts";
+import { withNote } from "../session/notes.ts";
 import { textFrame } from "../transport/wire-frame.ts";
 import { noteNameOf, placeOf, visibleText } from "./presence.ts";
 import { itemText } from "./watch.ts";
@@ -67,11 +68,4 @@ async function enter(
   const entry = { member: row.id, g: row.g, owner: context.podKey, visible: visibleText(row.user, data) };
   await context.broker.presence.enter(placeOf(row.tenant, c), entry);
   connection.send({ t: "presence.ok", i, c });
-}
-
-function withNote(row: SessionRow, name: string, value: string | undefined): SessionRow {
-  const { notes = {}, ...rest } = row;
-  const kept = Object.entries(notes).filter(([known]) => known !== name);
-  if (value !== undefined) kept.push([name, value]);
-  return kept.length > 0 ? { ...rest, notes: Object.fromEntries(kept) } : rest;
 }

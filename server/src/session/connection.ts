@@ -26,6 +26,7 @@ import type { SessionContext } from "./context.ts";
 import { isChannelName, isReadable, isWritable, streamOf } from "./channel-names.ts";
 import { decodeText } from "./decode.ts";
 import type { Decoded } from "./decode.ts";
+import { answerState } from "./notes.ts";
 import { openConnection } from "./open.ts";
 import { answerFetch } from "./fetch.ts";
 import { PublishLane } from "./publish-lane.ts";
@@ -42,6 +43,8 @@ export type ConnectionState =
   | "left"
   | "closed";
 
+/** In place of a channel's name, for the order of requests about the state. */
+const STATE_TURN = "~state";
 const BACKLOG_FRAMES = 512;
 /** An old socket whose client does not close it is ended after this time. */
 export const LEAVE_WITHIN_MS = 15_000;
@@ -288,6 +291,10 @@ export class Connection implements SocketOwner {
       case "inbox.open":
       case "inbox.ack":
         if (this.mayWrite(frame.i, true)) this.#serve(frame.i, INBOX_CHANNEL, () => answerInbox(this, frame));
+        return;
+      case "state.set":
+      case "state.get":
+        if (this.mayWrite(frame.i, true)) this.#serve(frame.i, STATE_TURN, () => answerState(this, frame, data));
         return;
       case "fetch":
         if (isReadable(frame.c)) void answerFetch(this, frame);

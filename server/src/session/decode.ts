@@ -2,6 +2,9 @@
 
 import { WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { Capability, ClientFrame, HelloFrame, Position, SubscribeRequest } from "@wscluster/protocol";
+import { serviceFrameOf } from "./decode-services.ts";
+import { isCount, isName, isRecord } from "./json-shape.ts";
+import type { Json } from "./json-shape.ts";
 import { elementTexts, memberText } from "./json-span.ts";
 
 export type Decoded =
@@ -30,20 +33,6 @@ export function decodeText(text: string): DecodedText {
     frames.push(decodeFrame(element, texts[index] ?? ""));
   }
   return { ok: true, frames };
-}
-
-type Json = Readonly<Record<string, unknown>>;
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function isName(value: unknown): value is string {
-  return typeof value === "string";
 }
 
 function decodeFrame(value: Json, text: string): Decoded {
@@ -95,26 +84,8 @@ function frameOf(value: Json): ClientFrame | string {
     }
     case "pong":
       return { t };
-    case "presence.enter":
-      return isCount(i) && isName(c) && "d" in value ? { t, i, c, d: value["d"] } : `${t} needs i, c and d`;
-    case "presence.leave":
-    case "presence.watch":
-    case "presence.unwatch":
-      return isCount(i) && isName(c) ? { t, i, c } : `${t} needs i and c`;
-    case "presence.get": {
-      const { after, n } = value;
-      if (!isCount(i) || !isName(c) || !isCount(n)) return `${t} needs i, c and n`;
-      return { t, i, c, n, ...(isName(after) && /^\d{1,20}$/.test(after) ? { after } : {}) };
-    }
-    case "inbox.open":
-      return isCount(i) ? { t, i } : `${t} needs i`;
-    case "inbox.ack": {
-      const { e, o, read } = value;
-      if (!isCount(i) || !isName(e) || !isCount(o) || !/^\S{1,64}$/.test(e)) return `${t} needs i, e and o`;
-      return { t, i, e, o, ...(read === true ? { read } : {}) };
-    }
     default:
-      return "";
+      return serviceFrameOf(value);
   }
 }
 
