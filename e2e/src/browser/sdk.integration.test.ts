@@ -5,17 +5,15 @@ import type { TestServer } from "@wscluster/server/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startTestEdge } from "../foreign/test-edge.ts";
 import type { TestEdge } from "../foreign/test-edge.ts";
-import { Oracle } from "../oracle/oracle.ts";
 import { findChromium, launchChromium, whySkipped } from "./chromium.ts";
 import type { Chromium } from "./chromium.ts";
-import { bundleFor, servePages } from "./page-server.ts";
 import type { PageServer } from "./page-server.ts";
 import { Tab } from "./tab.ts";
+import { serveTabPage, verdictOf } from "./tabs.ts";
 
 const PATH = findChromium();
 const CHANNEL = "room";
 const PATIENCE = { timeout: 20_000, interval: 50 };
-const PAGE = `<!doctype html><title>tab</title><link rel="icon" href="data:,"><script type="module" src="/tab.js"></script>`;
 
 describe.skipIf(PATH === undefined)(`the SDK in Chromium${whySkipped(PATH)}`, { timeout: 90_000 }, () => {
   let browser: Chromium;
@@ -26,8 +24,7 @@ describe.skipIf(PATH === undefined)(`the SDK in Chromium${whySkipped(PATH)}`, { 
 
   beforeAll(async () => {
     browser = await launchChromium(PATH ?? "");
-    const script = await bundleFor(new URL("tab-script.ts", import.meta.url));
-    pages = await servePages({ "/index.html": PAGE, "/tab.js": script });
+    pages = await serveTabPage();
   }, 60_000);
 
   afterAll(async () => {
@@ -81,9 +78,7 @@ describe.skipIf(PATH === undefined)(`the SDK in Chromium${whySkipped(PATH)}`, { 
     await expect
       .poll(async () => new Set(await tops()).size, { ...PATIENCE, message: "all tabs are at the same offset" })
       .toBe(1);
-    const oracle = new Oracle();
-    for (const one of tabs) await one.report(oracle);
-    const verdict = oracle.verdict();
+    const verdict = await verdictOf(tabs);
     expect(verdict.examples).toEqual([]);
     expect(verdict).toMatchObject({ ok: true, lost: 0, duplicated: 0, reordered: 0, weak: [] });
     expect(verdict.delivered).toBeGreaterThan(60);
@@ -150,6 +145,22 @@ describe.skipIf(PATH === undefined)(`the SDK in Chromium${whySkipped(PATH)}`, { 
     expect(server(0).sessions()).toHaveLength(3);
     await expectNothingLost();
     expect(await Promise.all(tabs.map((one) => one.events("disconnect")))).toEqual([0, 0, 0]);
+  });
+
+  it("keeps to the window of an edge that lets nobody in", async () => {
+    const waiter = await Tab.open(browser, pages.url, { ...tab(0).start, user: "eve", random: 0.5 });
+    tabs.push(waiter);
+    await expect.poll(() => waiter.count("stored"), PATIENCE).toBeGreaterThan(10);
+    edge.brakeMs = 4_000;
+    edge.cutAll();
+    await expect.poll(() => waiter.events("connect-failed"), PATIENCE).toBe(1);
+    edge.brakeMs = 0;
+    for (const one of tabs) await expect.poll(() => one.events("resumed"), PATIENCE).toBe(1);
+    // The middle of the window; of itself it would have tried again after 750 ms.
+    const waitedMs = ((await waiter.lastEventMs("resumed")) ?? 0) - ((await waiter.lastEventMs("connect-failed")) ?? 0);
+    expect(waitedMs).toBeGreaterThanOrEqual(1_990);
+    await goOn();
+    await expectNothingLost();
   });
 
   it("goes on from its stored position after a reload, while the other tab moves", async () => {

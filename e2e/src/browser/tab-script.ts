@@ -12,7 +12,7 @@ export type DiaryEntry =
   | { readonly kind: "published"; readonly id: string }
   | { readonly kind: "stored"; readonly id: string; readonly offset: number }
   | { readonly kind: "received"; readonly offset: number; readonly publisher: string; readonly data: Data }
-  | { readonly kind: "event"; readonly type: string };
+  | { readonly kind: "event"; readonly type: string; readonly atMs: number };
 
 /** Position and diary change together: what was received before a reload is neither forgotten nor asked for again. */
 export type Diary = {
@@ -28,6 +28,8 @@ export type TabStart = {
   readonly everyMs: number;
   /** Keeps its session across a reload. */
   readonly remembers?: boolean;
+  /** What the SDK gets for a random number, each time. */
+  readonly random?: number;
   /** The tab is a copy: it goes on from the position of the other one, but what that one saw is not its own. */
   readonly isCopy?: boolean;
 };
@@ -49,7 +51,7 @@ type Browser = {
 };
 
 const KEY = "diary";
-const TOLD = ["moved", "migrate-failed", "disconnect", "resumed", "gap", "diverged"] as const;
+const TOLD = ["moved", "migrate-failed", "disconnect", "resumed", "gap", "diverged", "connect-failed"] as const;
 const browser = globalThis as unknown as Browser;
 const { sessionStorage, document } = browser;
 
@@ -75,14 +77,15 @@ function publishOne(channel: string, user: string): void {
 }
 
 browser.tab = {
-  async start({ url, user, channel, everyMs, remembers = false, isCopy = false }) {
+  async start({ url, user, channel, everyMs, remembers = false, isCopy = false, random }) {
     if (isCopy) {
       diary.entries.length = 0;
       diary.seq = 0;
       write({ kind: "subscribed", after: diary.position?.offset ?? 0 });
     }
-    client = remembers ? (await remember("tab")).connect({ url, user }) : connect({ url, user });
-    for (const type of TOLD) client.on(type, () => write({ kind: "event", type }));
+    const options = { url, user, ...(random === undefined ? {} : { random: () => random }) };
+    client = remembers ? (await remember("tab")).connect(options) : connect(options);
+    for (const type of TOLD) client.on(type, ({ atMs }) => write({ kind: "event", type, atMs }));
     const subscription = client.subscribe<Data>(channel, {
       ...(diary.position ? { from: diary.position } : {}),
       onSubscribed: ({ position }) => {

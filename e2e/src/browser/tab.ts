@@ -53,6 +53,13 @@ export class Tab {
     await this.#cdp.send("Browser.setWindowBounds", { windowId, bounds: { windowState } });
   }
 
+  /** This tab alone: what the browser tells its page, and what new connections meet. */
+  async setOffline(isOffline: boolean): Promise<void> {
+    await this.#cdp.send("Network.enable");
+    const conditions = { offline: isOffline, latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
+    await this.#cdp.send("Network.emulateNetworkConditions", conditions);
+  }
+
   /** Stops the page as the browser does with tabs that were in the background for long. */
   async freeze(isFrozen: boolean): Promise<void> {
     await this.#cdp.send("Page.setWebLifecycleState", { state: isFrozen ? "frozen" : "active" });
@@ -80,6 +87,12 @@ export class Tab {
 
   async events(type: string): Promise<number> {
     return (await this.diary()).entries.filter((entry) => entry.kind === "event" && entry.type === type).length;
+  }
+
+  /** When such an event came last, in milliseconds of the tab's own clock; `undefined`: never. */
+  async lastEventMs(type: string): Promise<number | undefined> {
+    const { entries } = await this.diary();
+    return entries.flatMap((entry) => (entry.kind === "event" && entry.type === type ? [entry.atMs] : [])).at(-1);
   }
 
   /** Offset of the last message that the tab was given. */

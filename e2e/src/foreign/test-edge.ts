@@ -2,6 +2,7 @@
 
 import { createServer } from "node:http";
 import { connect } from "node:net";
+import { ADMISSION } from "@wscluster/protocol";
 import type { AddressInfo, Socket } from "node:net";
 import type { TestServer } from "@wscluster/server/testing";
 
@@ -10,6 +11,8 @@ export type TestEdge = {
   readonly url: string;
   /** Where arrivals without a name go. */
   takesNew: TestServer;
+  /** Above 0: nobody is let in, and those who ask are told to come back within so many milliseconds. */
+  brakeMs: number;
   /** Breaks every connection without a close frame. */
   cutAll(): void;
   stop(): Promise<void>;
@@ -17,12 +20,20 @@ export type TestEdge = {
 
 export async function startTestEdge(servers: readonly TestServer[], takesNew: TestServer): Promise<TestEdge> {
   const sockets = new Set<Socket>();
-  const http = createServer((_, response) => response.writeHead(426).end());
-  const edge = { takesNew };
+  const edge = { takesNew, brakeMs: 0 };
+  const http = createServer((request, response) => {
+    if (request.url !== ADMISSION.path) return response.writeHead(426).end();
+    const headers = { "content-type": "application/json", "access-control-allow-origin": "*" };
+    return response.writeHead(200, headers).end(JSON.stringify({ admit: edge.brakeMs === 0, windowMs: edge.brakeMs }));
+  });
   http.on("upgrade", (request, stream, head) => {
     const named = new URL(request.url ?? "/", "http://edge").searchParams.get("pod");
     const target = servers.find((server) => server.podKey === named) ?? edge.takesNew;
     const inner = stream as Socket;
+    if (edge.brakeMs > 0) {
+      inner.end("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\r\n");
+      return;
+    }
     const outer = connect(Number(new URL(target.url).port), "127.0.0.1");
     outer.write(`${request.method} ${request.url} HTTP/1.1\r\n`);
     for (let at = 0; at < request.rawHeaders.length; at += 2) {
@@ -54,6 +65,12 @@ export async function startTestEdge(servers: readonly TestServer[], takesNew: Te
     },
     set takesNew(server) {
       edge.takesNew = server;
+    },
+    get brakeMs() {
+      return edge.brakeMs;
+    },
+    set brakeMs(milliseconds) {
+      edge.brakeMs = milliseconds;
     },
     cutAll,
     async stop() {

@@ -1,6 +1,7 @@
 // All scenarios, in the order in which `--all` runs them.
 import { badImage } from "./bad-image.ts";
 import { blueGreen } from "./blue-green.ts";
+import { browsers } from "./browsers.ts";
 import { firstConnect } from "./first-connect.ts";
 import { idle } from "./idle.ts";
 import { invalidSpec } from "./invalid-spec.ts";
@@ -19,6 +20,7 @@ export const SCENARIOS: readonly Scenario[] = [
   podKilled,
   statusWiped,
   badImage,
+  browsers,
   redisPaused,
   operatorUpgraded,
   idle,
