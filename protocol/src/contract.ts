@@ -11,6 +11,7 @@ export const CONTRACT_PATHS = {
   state: "/contract/v1/state",
   mode: "/contract/v1/mode",
   grants: "/contract/v1/grants",
+  plan: "/contract/v1/plan",
 } as const;
 
 /** `active` takes new connections, `preview` only those of the preview Service, `none` only named ones. */
@@ -109,6 +110,15 @@ export type Receipts = {
 
 export const NO_RECEIPTS: Receipts = { offered: 0, moved: 0, resumed: 0, refused: 0, late: 0, cut: 0, unknown: 0 };
 
+/** Each number on its own: a managed store may hide any of them. */
+export type StoreSettings = {
+  /** `maxmemory-policy`. */
+  readonly evictionPolicy?: string | undefined;
+  /** Connected replicas of the primary. */
+  readonly replicas?: number | undefined;
+  readonly minReplicasToWrite?: number | undefined;
+};
+
 export type PodState = {
   readonly contract: 1;
   readonly podKey: string;
@@ -139,7 +149,14 @@ export type PodState = {
   };
   /** 0 = idle, 1 = cannot take more. */
   readonly pressure: number;
-  readonly broker: { readonly ok: boolean; readonly lastOkAgoMs: number };
+  readonly broker: {
+    readonly ok: boolean;
+    readonly lastOkAgoMs: number;
+    /** Settings of the store that decide what it may lose; absent where it does not tell. */
+    readonly store?: StoreSettings | undefined;
+  };
+  /** Version of the probe that it takes (`probeText`); absent = it knows none. */
+  readonly probe?: number | undefined;
   /** Moves under way: asked and not decided. */
   readonly moving: number;
   /** Totals by intent, of the whole cluster where the store is shared. */
@@ -182,6 +199,47 @@ export function ticketText(ticket: Ticket): string {
     ticket.id,
   ].join("\n");
 }
+
+// ---- synthetic client ---------------------------------------------------------------------------------------------------
+
+export const PROBE_VERSION = 1;
+/** Header of the upgrade: NONCE.SIGNATURE, made with the admin key. Each nonce opens one socket of one life of one pod. */
+export const PROBE_HEADER = "x-wscluster-probe";
+/** Identity that only a probe gets. No token and no anonymous client may name this tenant. */
+export const PROBE_IDENTITY = { tenant: "wscluster.probe", user: "operator" } as const;
+
+/** The text under a probe's HMAC-SHA256. No clock: uid, boot nonce and the nonce that is used up make it good for once. */
+export function probeText(probe: {
+  readonly podUid: string;
+  readonly bootNonce: string;
+  readonly nonce: string;
+}): string {
+  return ["wscluster-probe-v1", probe.podUid, probe.bootNonce, probe.nonce].join("\n");
+}
+
+// ---- what a move would do -----------------------------------------------------------------------------------------------
+
+/** Question of `POST /contract/v1/plan`, signed like a write; it changes nothing and counts as no write. */
+export type MovePlanRequest = { readonly targets: readonly GrantTarget[]; readonly select?: Grant["select"] };
+
+export type PlannedMove = {
+  readonly session: string;
+  readonly user: string;
+  readonly tenant: string;
+  readonly can: "migrate" | "resume" | "plain";
+  readonly idleMs: number;
+  readonly channels: number;
+  /** KEY of the pod that it would go to; absent = nobody has room. */
+  readonly to?: string;
+};
+
+export type MovePlanAnswer = {
+  readonly pod: string;
+  readonly connections: number;
+  /** In the order in which they would be asked; at most `MOST_PLANNED`. */
+  readonly moves: readonly PlannedMove[];
+};
+export const MOST_PLANNED = 10_000;
 
 // ---- edge agent ---------------------------------------------------------------------------------------------------------
 

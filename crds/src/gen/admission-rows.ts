@@ -61,6 +61,10 @@ export const ADMISSION_ROWS: readonly AdmissionRow[] = [
           { newConnectionsPercent: 0, movePercent: 1, pauseSeconds: 60 },
           { newConnectionsPercent: 25, movePercent: 25 },
         ],
+        preflight: "Warn",
+        syntheticClient: "Off",
+        analysis: { intervalSeconds: 30, minSample: 50, maxFailedResumePercent: 1, maxGaps: 0, maxLatencyPercent: 150 },
+        webhooks: [{ name: "smoke", url: "https://checks.example/gate", phase: "Verify", timeoutSeconds: 5 }],
         onFailure: "Pause",
         retainSeconds: 0,
         progressDeadlineSeconds: 600,
@@ -108,6 +112,11 @@ export const ADMISSION_ROWS: readonly AdmissionRow[] = [
   {
     what: "two full sets without an edge",
     spec: withRest({ edge: { enabled: false }, rollout: { surgePercent: 100, steps: [] } }),
+  },
+  {
+    what: "a webhook with a password in its address",
+    spec: withRest({ rollout: { webhooks: [{ name: "a", url: "https://me:secret@checks.example", phase: "Step" }] } }),
+    refused: "webhooks",
   },
   { what: "a surge of nothing", spec: withRest({ rollout: { surgePercent: 0 } }), refused: "surgePercent" },
   { what: "both ports moved apart", spec: withServer({ port: 8081, adminPort: 8082 }) },

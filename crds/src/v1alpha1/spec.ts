@@ -125,6 +125,64 @@ const rolloutStep = z
   })
   .describe("One step of a rollout.");
 
+const percent = (most = 100) => whole(0, most).optional();
+
+const rolloutAnalysis = z
+  .strictObject({
+    intervalSeconds: whole(5, 3_600)
+      .optional()
+      .describe("Shortest time over which a step is judged. A clear failure is told at once. Defaults to 30."),
+    minSample: whole(1, 1_000_000)
+      .optional()
+      .describe(
+        "Least number of events (arrivals, resumes, moves, publishes; each check has its own) from which a share is judged. Defaults to 20.",
+      ),
+    maxFailedResumePercent: percent().describe(
+      "Resumes and moves that the candidate's pods refused, of all that came to them. Defaults to 5.",
+    ),
+    maxFailedMovePercent: percent().describe(
+      "Moves of this attempt that were refused, too late or cut, of all that were asked for; clients that cannot move are not counted. Defaults to 10.",
+    ),
+    maxErrorPercent: percent().describe("Errors, of all messages and connections of the candidate. Defaults to 5."),
+    maxRefusedPercent: percent().describe("Refused connections, of all that came to the candidate. Defaults to 5."),
+    maxPressurePercent: percent().describe(
+      "Highest pressure of a candidate's pod; 100 = it cannot take more. Defaults to 90.",
+    ),
+    maxGaps: whole(0, 1_000_000)
+      .optional()
+      .describe("Gaps that the candidate's pods told their clients, per 1000 arrivals. Absent = not judged."),
+    maxDuplicatePercent: percent().describe(
+      "Publishes that the candidate had stored before, of all publishes. Absent = not judged.",
+    ),
+    maxLatencyPercent: whole(100, 100_000)
+      .optional()
+      .describe(
+        "Mean time of a publish on the candidate, of that on the old set over the same interval: 150 = half as long again. Absent = not judged.",
+      ),
+  })
+  .describe(
+    "Judges each step by what its pods measured, new against old over the same interval. What both sets suffer from is not the candidate's fault. Absent = steps are not judged.",
+  );
+
+const rolloutWebhook = z
+  .strictObject({
+    name: text(63)
+      .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/)
+      .describe("Name, in messages."),
+    url: text(512)
+      .regex(/^https?:\/\/[^\s@]+$/)
+      .describe(
+        "Address that is asked with POST. Its host must be allowed by the operator's `--webhook-allow`. 200 = go on, 4xx = no; anything else is asked again.",
+      ),
+    phase: z
+      .enum(["Preflight", "Verify", "Step", "Promotion"])
+      .describe(
+        "When it is asked: Preflight before anything is made, Verify when the candidate's pods are ready and nobody was led there, Step after each step, Promotion before all new connections go to the candidate.",
+      ),
+    timeoutSeconds: whole(1, 60).optional().describe("Longest time for an answer. Defaults to 10."),
+  })
+  .describe("A service that is asked whether the rollout may go on.");
+
 export const rolloutSpec = z.strictObject({
   promotion: z
     .enum(["Automatic", "Manual"])
@@ -167,6 +225,25 @@ export const rolloutSpec = z.strictObject({
         },
       ],
     }),
+  preflight: z
+    .enum(["Enforce", "Warn"])
+    .optional()
+    .describe(
+      "What a check does that certainly fails before the rollout begins and before the first client is led to the candidate: Enforce holds the rollout, Warn tells and goes on. What cannot be known never holds it. Defaults to Enforce.",
+    ),
+  syntheticClient: z
+    .enum(["Enforce", "Warn", "Off"])
+    .optional()
+    .describe(
+      "A client of the operator connects to each new pod and publishes to itself before any user is led there. Enforce waits until that worked, Warn tells and goes on. Defaults to Enforce.",
+    ),
+  analysis: rolloutAnalysis.optional(),
+  webhooks: z
+    .array(rolloutWebhook)
+    .max(8)
+    .optional()
+    .describe("Services of yours that are asked whether the rollout may go on.")
+    .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] }),
   onFailure: z
     .enum(["Abort", "Pause"])
     .optional()

@@ -28,6 +28,27 @@ export const setStatus = z.strictObject({
   connections: count("Connections on its pods.").optional(),
 });
 
+export const preflightStatus = z.strictObject({
+  attempt: z.string().max(80).describe("Attempt (REVISION/N) that was checked."),
+  result: z
+    .enum(["Passed", "Warned", "Failed"])
+    .describe("The worst of the checks; Failed only where it holds the rollout."),
+  clients: z.string().max(512).describe("What clients of each kind will see."),
+  checks: z
+    .array(
+      z.strictObject({
+        name: z.string().max(32).describe("Name of the check."),
+        result: z.enum(["Ok", "Warn", "Fail"]).describe("What it found."),
+        number: z.int().min(0).max(2_147_483_647).optional().describe("What there is; absent where nobody knows."),
+        needed: z.int().min(0).max(2_147_483_647).optional().describe("What is needed."),
+        message: z.string().max(512).describe("The same for people."),
+      }),
+    )
+    .max(16)
+    .describe("The checks.")
+    .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] }),
+});
+
 export const rolloutStatus = z.strictObject({
   attempt: z.string().max(80).describe("REVISION/N: names this attempt in approve and abort."),
   phase: z.string().max(32).describe("Where it stands, in words, for display."),
@@ -115,9 +136,13 @@ export const webSocketClusterStatus = z.strictObject({
     .optional()
     .describe("The edge."),
   rollout: rolloutStatus.optional().describe("The running or last rollout."),
+  preflight: preflightStatus
+    .optional()
+    .describe("What was checked before clients were led to the running or last candidate."),
 });
 
 export type WebSocketClusterStatus = z.infer<typeof webSocketClusterStatus>;
 export type Condition = z.infer<typeof condition>;
 export type SetStatus = z.infer<typeof setStatus>;
+export type PreflightStatus = z.infer<typeof preflightStatus>;
 export type RolloutStatus = z.infer<typeof rolloutStatus>;

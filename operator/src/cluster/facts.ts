@@ -1,6 +1,6 @@
 // What a decision may know: plain, frozen data with the freshness of each source. Built by observe.ts; read by decide/.
 // Not here: how the facts are gathered.
-import type { WebSocketClusterSpec, WebSocketClusterStatus } from "@wscluster/crds";
+import type { PreflightStatus, WebSocketClusterSpec, WebSocketClusterStatus } from "@wscluster/crds";
 import type { EdgeInstructions, EdgeState, PodMode, PodState } from "@wscluster/protocol";
 import type { SentGrant } from "../moves/limits.ts";
 
@@ -189,7 +189,14 @@ export type ClusterFacts = {
   readonly nodes: ReadonlyMap<string, NodeFacts> | undefined;
   readonly memory: MemoryFacts;
   /** Where the rollout stands to be judged now, and the verdicts on it; undefined where there is nothing to judge. */
-  readonly gate: { readonly at: GateAt; readonly verdicts: GateFacts } | undefined;
+  readonly gate:
+    | {
+        readonly at: GateAt;
+        readonly verdicts: GateFacts;
+        /** The numbers behind `verdicts.preflight`, where it is checked. */
+        readonly preflight: PreflightStatus | undefined;
+      }
+    | undefined;
 };
 
 export type NodeFacts = {

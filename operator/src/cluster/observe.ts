@@ -11,6 +11,7 @@ import {
 import { podKey, type EdgeInstructions, type EdgeState, type PodMode, type PodState } from "@wscluster/protocol";
 import type { ConfigMap, CustomObject, Node, Pod, PodDisruptionBudget, ReplicaSet } from "../kube/index.ts";
 import { gateAtOf } from "./decide/gate.ts";
+import { preflightOf, preflightStatusFor, preflightVerdict } from "./decide/preflight.ts";
 import { parseLiveConfig } from "./decide/children/live-config.ts";
 import {
   type ArrivalFacts,
@@ -48,9 +49,14 @@ export type Sources = {
   readonly arrivals: (uid: string) => ArrivalFacts | undefined;
   readonly memory: MemoryFacts;
   readonly defaults: OperatorDefaults;
-  /** What the gates say at this point; absent = no gate exists. */
-  readonly gates?: (at: GateAt) => GateFacts;
+  /** What the gates outside say at this point; absent = there are none. */
+  readonly gates?: (at: GateAt, facts: UnjudgedFacts) => GateFacts;
+  /** Why the API server refuses one more pod of the wanted revision; absent = it does not, or nobody knows. */
+  readonly quota?: string | undefined;
 };
+
+/** All that the gates themselves may know. */
+export type UnjudgedFacts = Omit<ClusterFacts, "gate">;
 
 export type Observation =
   | { readonly kind: "valid"; readonly facts: ClusterFacts }
@@ -79,7 +85,7 @@ export function observe(sources: Sources): Observation {
     .map((set) => setFactsOf(set, wanted.servers, sources.nowMs))
     .toSorted(byRevision);
   const at = gateAtOf(sets, wanted.servers);
-  const facts: ClusterFacts = {
+  const facts: UnjudgedFacts = {
     nowMs: sources.nowMs,
     cluster: {
       name: cluster.metadata.name,
@@ -124,9 +130,8 @@ export function observe(sources: Sources): Observation {
         ? undefined
         : new Map(sources.nodes.map((node) => [node.metadata.name, nodeFactsOf(node)])),
     memory: sources.memory,
-    gate: at === undefined ? undefined : { at, verdicts: sources.gates?.(at) ?? {} },
   };
-  return { kind: "valid", facts };
+  return { kind: "valid", facts: { ...facts, gate: at === undefined ? undefined : gateOf(facts, at, sources) } };
 }
 
 type Labelled = {
@@ -145,6 +150,15 @@ function controllerOf(object: Labelled): string | undefined {
 }
 
 /** An orphan with our labels (deletion with --cascade=orphan) is taken in again; what belongs to others is not. */
+function gateOf(facts: UnjudgedFacts, at: GateAt, { gates, quota }: Sources): NonNullable<ClusterFacts["gate"]> {
+  const verdicts = gates?.(at, facts) ?? {};
+  // What the steps show is judged by what they show; what could be known before has been said before.
+  if (at.point !== "preflight" && at.point !== "verify") return { at, verdicts, preflight: undefined };
+  const preflight = preflightOf(facts, quota);
+  const verdict = preflightVerdict(facts, preflight);
+  return { at, verdicts: { ...verdicts, preflight: verdict }, preflight: preflightStatusFor(at, preflight, verdict) };
+}
+
 function isOwnedOrOrphan(object: Labelled, uid: string): boolean {
   const controller = controllerOf(object);
   return controller === undefined || controller === uid;

@@ -7,6 +7,8 @@ export const CONDITION_TYPES = {
   Progressing:
     "True while a rollout, a scale-down or a provisioning runs and gets on; False when it is done, held or was aborted.",
   DependenciesReady: "The store (Redis) answers to a majority of the pods.",
+  PodsReachable: "Every running pod tells its state; where one does not, nothing is assumed about it.",
+  NodesReadable: "Nodes can be read, so that pods on nodes that are drained or removed are left in time.",
   SpecValid: "The specification can be acted on.",
 } as const;
 export type ConditionType = keyof typeof CONDITION_TYPES;
@@ -24,6 +26,10 @@ export const CONDITION_REASONS = {
   Verifying: "The candidate is ready; its pods are being asked for their state and the edge is learning them.",
   EdgeNotAcknowledged: "An edge pod does not know the pods or the instructions yet.",
   PodsUnreachable: "The state of a pod cannot be read; nothing is assumed about it.",
+  PreflightFailed:
+    "A check of the preflight certainly fails and `rollout.preflight` is Enforce: the rollout waits; the message has the numbers.",
+  NodeDrainUnavailable: "Nodes cannot be listed: pods are not led away from nodes before they are evicted.",
+  NodeDrainOff: "`disruption.nodeDrain` is false.",
   Switching: "New connections are being led to the candidate.",
   ArrivalsNotStopped: "New connections still arrive at the old set.",
   MovingConnections: "Live connections are moving to the set that takes new ones.",
@@ -53,6 +59,19 @@ type EventRow = { readonly type: "Normal" | "Warning"; readonly meaning: string 
 export const EVENT_REASONS = {
   RolloutStarted: { type: "Normal", meaning: "A new revision is being provisioned." },
   RolloutSuperseded: { type: "Normal", meaning: "A newer revision came while a rollout was running." },
+  PreflightPassed: {
+    type: "Normal",
+    meaning: "Nothing speaks against the rollout; the message says what clients will see.",
+  },
+  PreflightWarned: {
+    type: "Warning",
+    meaning: "Something speaks against the rollout, or is not known; it goes on.",
+  },
+  PreflightFailed: {
+    type: "Warning",
+    meaning:
+      "Something certainly speaks against the rollout: it waits until that is corrected or `rollout.preflight` is Warn.",
+  },
   TrafficSwitching: {
     type: "Normal",
     meaning: "The candidate is verified; the edge is told to send new connections to it.",

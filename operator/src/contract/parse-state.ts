@@ -37,7 +37,18 @@ const podState = z.object({
     messagesOutPerSecond: z.number(),
   }),
   pressure: z.number(),
-  broker: z.object({ ok: z.boolean(), lastOkAgoMs: z.number() }),
+  broker: z.object({
+    ok: z.boolean(),
+    lastOkAgoMs: z.number(),
+    store: z
+      .object({
+        evictionPolicy: z.string().optional(),
+        replicas: count.optional(),
+        minReplicasToWrite: count.optional(),
+      })
+      .optional(),
+  }),
+  probe: count.optional(),
   moving: count,
   receipts: z.record(z.string(), receipts),
   configGeneration: z.number(),

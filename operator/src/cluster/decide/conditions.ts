@@ -7,6 +7,7 @@ import { type Decision, receiptsOf } from "./decision.ts";
 import { hasEdge, liveEdges } from "./edges.ts";
 import { doomOf, isEvacuated } from "./evacuation.ts";
 import { connectionsLeft } from "./moving.ts";
+import { nodesVerdict, reachableVerdict } from "./preconditions.ts";
 import { attachedPods, nameOf } from "./sets.ts";
 
 type Verdict = {
@@ -25,6 +26,8 @@ export function conditionsFor(decision: Decision): Condition[] {
     ["Available", available],
     ["Progressing", progressing],
     ["DependenciesReady", dependencies],
+    ["PodsReachable", reachableVerdict(facts)],
+    ["NodesReadable", nodesVerdict(facts)],
     ["SpecValid", { status: "True", reason: "Valid", message: "the specification is valid" }],
   ];
   return verdicts.map(([type, verdict]) => conditionFor(facts, type, verdict));

@@ -18,6 +18,7 @@ import { planEdge } from "./edge-sets.ts";
 import { hasEdge, instructionsFor, isHandedOver } from "./edges.ts";
 import { connectionsLeft, movementOf } from "./moving.ts";
 import { detachPatch, trafficPatch } from "./pod-patches.ts";
+import { preflightEvents } from "./preconditions.ts";
 import { advanceRollout, isEmpty, progressKey } from "./rollout.ts";
 import { planScale, type Scale } from "./scale.ts";
 import { isSealed, type PlannedSet, takerOf, trafficOf } from "./sets.ts";
@@ -68,7 +69,13 @@ export function decide(facts: ClusterFacts): Plan {
   const left = connectionsLeft(movement.donors);
   const candidate = sets.find((set) => set.role === "candidate");
   const isHeld = movement.held === "DependencyFreeze" || movement.held === "MovesPaused";
-  const events = [...rollout.events, ...scale.events, ...drain.events, ...freezeEvents(facts, isHeld && left > 0)];
+  const events = [
+    ...preflightEvents(facts),
+    ...rollout.events,
+    ...scale.events,
+    ...drain.events,
+    ...freezeEvents(facts, isHeld && left > 0),
+  ];
   const status = statusFor({ facts, dependencies, rollout, taker, handedOver, scale, movement, moves, edge });
   const requeueAfterMs = soonest(rollout.requeueAfterMs, drain.requeueAfterMs, isBusy ? GRANT_WINDOW_MS : undefined);
   return {

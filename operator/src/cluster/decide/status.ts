@@ -6,6 +6,7 @@ import { conditionsFor } from "./conditions.ts";
 import { type Decision, receiptsFor, receiptsOf } from "./decision.ts";
 import { hasEdge } from "./edges.ts";
 import { connectionsLeft } from "./moving.ts";
+import { preflightReport } from "./preconditions.ts";
 import type { Waiting } from "./rollout.ts";
 import { attachedPods, type PlannedSet } from "./sets.ts";
 
@@ -19,6 +20,10 @@ export function statusFor(decision: Decision): WebSocketClusterStatus {
   const progress = rolloutStatusFor(decision, left);
   const { moved, resumed, cut } = receiptsFor(facts, [...new Set(movement.donors.map((donor) => donor.intent))]);
   const gone = moved + resumed + cut;
+  const preflight = preflightReport(
+    facts,
+    rollout.sets.map((set) => set.attempt),
+  );
   const edgePods = facts.edgePods.filter((pod) => !pod.deleting);
   return {
     observedGeneration: facts.cluster.generation,
@@ -38,6 +43,7 @@ export function statusFor(decision: Decision): WebSocketClusterStatus {
       ? { edge: { replicas: edgePods.length, ready: edgePods.filter((pod) => pod.ready).length } }
       : {}),
     ...(progress === undefined ? {} : { rollout: progress }),
+    ...(preflight === undefined ? {} : { preflight }),
   };
 }
 
