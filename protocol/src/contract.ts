@@ -255,12 +255,21 @@ export const EDGE_PATHS = {
 /** `ready` takes unnamed arrivals, `drain` only named ones. */
 export type EdgeServerState = "ready" | "drain";
 
+/** A part of the unnamed arrivals that is led to a revision which does not take the rest. */
+export type EdgeShare = {
+  readonly revision: string;
+  /** 1 to 99. */
+  readonly percent: number;
+};
+
 /** Content of `state.json` in the ConfigMap `NAME-edge`. */
 export type EdgeInstructions = {
   /** Rises by one with each change of the rest. */
   readonly generation: number;
   /** Revisions whose attached, ready pods take unnamed arrivals. Empty = nobody does: the agents keep the last answer. */
   readonly takesNew: readonly string[];
+  /** Led away from those who take new ones. An agent that does not know this field leads nobody there: the safe reading. */
+  readonly share?: EdgeShare;
 };
 
 export type EdgeState = {
@@ -272,6 +281,8 @@ export type EdgeState = {
   readonly servers: Readonly<
     Record<string, { readonly state: EdgeServerState; readonly address: string; readonly sessions: number }>
   >;
+  /** The part that the proxy leads away now; absent also where it cannot. */
+  readonly share?: EdgeShare;
   /** Client connections now. */
   readonly connections: number;
   /** Milliseconds since the agent last heard from the API server. */

@@ -59,6 +59,7 @@ const edgeState = z.object({
   edge: z.string(),
   generation: z.number(),
   servers: z.record(z.string(), z.object({ state: z.enum(["ready", "drain"]), address: z.string(), sessions: count })),
+  share: z.object({ revision: z.string(), percent: z.number() }).exactOptional(),
   connections: count,
   sourceAgeMs: z.number(),
 });

@@ -123,6 +123,65 @@ describe.skipIf(HAPROXY === undefined)("edge agent with HAProxy", () => {
     expect(await agent.isReady()).toBe(true);
   });
 
+  it("gives no unnamed arrival to a server that was added to be drained, also after named ones came", async () => {
+    const [blue, green] = [await pod(BLUE_1), await pod(GREEN)];
+    const all = [podFor(blue, "blue"), podFor(green, "green")];
+    source.set(all, { generation: 1, takesNew: ["blue"] });
+    await acknowledged(1, { [BLUE_1]: "ready", [GREEN]: "drain" });
+    for (let count = 0; count < 3; count++) await open(`/ws?pod=${GREEN}&ticket=any`);
+    for (let count = 0; count < 20; count++) expect((await open("/ws")).pod).toBe(BLUE_1);
+    // Back and forth: a proxy that counts the server twice hangs here.
+    for (const [generation, takesNew, state] of [
+      [2, ["blue", "green"], "ready"],
+      [3, ["blue"], "drain"],
+    ] as const) {
+      source.set(all, { generation, takesNew });
+      await acknowledged(generation, { [BLUE_1]: "ready", [GREEN]: state });
+    }
+    for (let count = 0; count < 20; count++) expect((await open("/ws")).pod).toBe(BLUE_1);
+  });
+
+  it("leads a part of the unnamed arrivals to another revision, evenly over its pods, and takes it back", async () => {
+    const [blue, first, second] = [await pod(BLUE_1), await pod(GREEN), await pod(BLUE_2)];
+    const all = [podFor(blue, "blue"), podFor(first, "green"), podFor(second, "green")];
+    const states = { [BLUE_1]: "ready", [GREEN]: "drain", [BLUE_2]: "drain" };
+    source.set(all, { generation: 1, takesNew: ["blue"], share: { revision: "green", percent: 50 } });
+    const state = await acknowledged(1, states);
+    expect(state.share).toEqual({ revision: "green", percent: 50 });
+    const { pid } = haproxy;
+    for (let count = 0; count < 300; count++) await (await dialOpen(haproxy.clientPath, "/ws")).close();
+    // Four standard deviations of a fair throw.
+    expect(Math.abs(blue.arrivals.length - 150)).toBeLessThan(36);
+    expect(Math.abs(first.arrivals.length - 75)).toBeLessThan(30);
+    expect(first.arrivals.length + second.arrivals.length + blue.arrivals.length).toBe(300);
+    // Who names a pod is not led anywhere else.
+    for (let count = 0; count < 10; count++) expect((await open(`/ws?pod=${BLUE_1}&ticket=any`)).pod).toBe(BLUE_1);
+    const held = await open(`/ws?pod=${GREEN}&ticket=any`);
+    source.set(all, { generation: 2, takesNew: ["blue"] });
+    expect((await acknowledged(2, states)).share).toBeUndefined();
+    for (let count = 0; count < 10; count++) expect((await open("/ws")).pod).toBe(BLUE_1);
+    expect(await held.echo("still here")).toBe("still here");
+    expect(haproxy.pid).toBe(pid);
+  });
+
+  it("leads the part of dead pods to the others, and programs it again after the proxy was killed", async () => {
+    const [blue, green] = [await pod(BLUE_1), await pod(GREEN)];
+    const all = [podFor(blue, "blue"), podFor(green, "green")];
+    const share = { revision: "green", percent: 99 };
+    source.set(all, { generation: 1, takesNew: ["blue"], share });
+    await acknowledged(1, { [BLUE_1]: "ready", [GREEN]: "drain" });
+    await haproxy.kill();
+    await haproxy.start();
+    await until(async () => (await agent.state().catch(() => undefined))?.share?.percent === 99, "the share is back");
+    source.set([podFor(blue, "blue"), podFor(green, "green", { isReady: false })], {
+      generation: 1,
+      takesNew: ["blue"],
+      share,
+    });
+    await until(async () => (await agent.state()).share === undefined, "nobody is left to lead to");
+    for (let count = 0; count < 10; count++) expect((await open("/ws")).pod).toBe(BLUE_1);
+  });
+
   it("tells the pod whom it means and through which edge, whatever the client claims", async () => {
     const blue = await pod(BLUE_1);
     source.set([podFor(blue, "blue")], { generation: 1, takesNew: ["blue"] });

@@ -1,11 +1,12 @@
 // The agent's loop: keeps the proxy as pods and instructions say, and answers what the proxy *has*. Decisions are in wanted.ts and
 // reconcile.ts; this file only orders reads and writes.
-import type { EdgeServerState, EdgeState } from "@wscluster/protocol";
+import type { EdgeServerState, EdgeShare, EdgeState } from "@wscluster/protocol";
 import type { Clock, Timer } from "../runtime/index.ts";
 import type { EdgeCounters } from "./counters.ts";
 import type { Proxy, ProxyView } from "./proxy.ts";
 import { isProgrammed, planEdge, type EdgeCommand, type EdgePlan } from "./reconcile.ts";
 import { endpointText } from "./server-line.ts";
+import { isSameShare, type ProxyShare } from "./share.ts";
 import type { EdgeSource } from "./source.ts";
 import type { EdgeSnapshot, SnapshotStore } from "./snapshot.ts";
 import { NO_MEMORY, wantedEdge, type WantedEdge } from "./wanted.ts";
@@ -32,7 +33,11 @@ export type EdgeAgentOptions = {
 };
 
 /** Proved by a read back. */
-type Acknowledged = { readonly generation: number; readonly states: ReadonlyMap<string, EdgeServerState> };
+type Acknowledged = {
+  readonly generation: number;
+  readonly states: ReadonlyMap<string, EdgeServerState>;
+  readonly share: { readonly told: EdgeShare; readonly done: ProxyShare } | undefined;
+};
 
 const RETRY_MS = 100;
 
@@ -98,6 +103,7 @@ export class EdgeAgent {
         edge: this.#options.edge,
         generation: acknowledged?.generation ?? 0,
         servers,
+        ...(acknowledged?.share === undefined ? {} : { share: acknowledged.share.told }),
         connections: view.connections,
         sourceAgeMs: this.#sourceAgeMs(),
       };
@@ -114,8 +120,8 @@ export class EdgeAgent {
     return this.#connectionLimit;
   }
 
-  #recall({ servers, memory, savedAtMs }: EdgeSnapshot): void {
-    this.#wanted = { servers, memory };
+  #recall({ servers, share, memory, savedAtMs }: EdgeSnapshot): void {
+    this.#wanted = { servers, share, memory };
     this.#snapshotAtMs = savedAtMs;
     this.#options.log.info({ servers: servers.length, generation: memory.generation }, "recalled the last answer");
   }
@@ -135,6 +141,7 @@ export class EdgeAgent {
     if (acknowledged === undefined) return undefined;
     const states = new Map(view.servers.map((server) => [server.key, server.state]));
     for (const [key, state] of acknowledged.states) if (states.get(key) !== state) return undefined;
+    if (!isSameShare(acknowledged.share?.done, view.share)) return undefined;
     return acknowledged;
   }
 
@@ -185,7 +192,9 @@ export class EdgeAgent {
     this.#printed = [];
     view = await this.#apply(plan, wanted, view);
     this.#connectionLimit = view.connectionLimit;
-    const programmed = isProgrammed(wanted.servers, view.servers);
+    const { share } = wanted;
+    const cannotShare = share !== undefined && view.share === "unsupported";
+    const programmed = isProgrammed(wanted.servers, view.servers) && (cannotShare || isSameShare(share, view.share));
     const fields = { open: plan.open.length, close: plan.close.length, servers: view.servers.length };
     // What the proxy printed is of use only when it did not obey; its texts differ between versions.
     if (!programmed)
@@ -195,6 +204,10 @@ export class EdgeAgent {
       this.#acknowledged = {
         generation: wanted.memory.generation,
         states: new Map(wanted.servers.map((server) => [server.key, server.state])),
+        share:
+          share === undefined || wanted.memory.share === undefined || cannotShare
+            ? undefined
+            : { told: wanted.memory.share, done: share },
       };
     }
     if (facts !== undefined) await this.#save(wanted);
@@ -206,6 +219,15 @@ export class EdgeAgent {
     let view = before;
     if (open.length > 0) {
       await this.#runAll(open);
+      view = await proxy.read();
+    }
+    if (!isSameShare(wanted.share, view.share) && view.share !== "unsupported") {
+      // After `open`, which brought its servers in, and before `close`, which may take the last of them out of use.
+      await proxy.setShare(wanted.share);
+      log.info(
+        { percent: wanted.share?.percent ?? 0, servers: wanted.share?.keys.length ?? 0 },
+        "leading a share away",
+      );
       view = await proxy.read();
     }
     if (close.length === 0) return view;
@@ -242,10 +264,15 @@ export class EdgeAgent {
 
   async #save(wanted: WantedEdge): Promise<void> {
     const { snapshots, clock, log } = this.#options;
-    const text = JSON.stringify([wanted.servers, wanted.memory]);
+    const text = JSON.stringify([wanted.servers, wanted.share, wanted.memory]);
     if (text === this.#savedText) return;
     try {
-      await snapshots.save({ servers: wanted.servers, memory: wanted.memory, savedAtMs: clock.nowMs() });
+      await snapshots.save({
+        servers: wanted.servers,
+        share: wanted.share,
+        memory: wanted.memory,
+        savedAtMs: clock.nowMs(),
+      });
       this.#savedText = text;
     } catch (error) {
       // The snapshot is for bad days; a full disk must not stop the good ones.

@@ -6,6 +6,12 @@ import { EDGE_HEADER, POD_HEADER } from "@wscluster/protocol";
 /** Names inside the configuration that the agent speaks about. */
 export const PROXY = { frontend: "fe_clients", backend: "be_pods" } as const;
 
+/**
+ * The map that leads a part of the unnamed arrivals to chosen servers: `percent`, and slot -> KEY. It lives in the process only and
+ * is replaced as a whole by one transaction. HAProxy wants a file for it; one that is always there and always empty will do.
+ */
+export const SHARE_MAP = { id: "/dev/null", percentKey: "percent", slots: 360 } as const;
+
 /** Paths that the edge answers by itself. */
 export const EDGE_CLIENT_PATHS = { healthz: "/edge-healthz", admission: "/wsc/admission" } as const;
 
@@ -199,7 +205,13 @@ function podsSection(): string[] {
     // The converter finds nothing for a name that no server has.
     `  http-request set-var(txn.known) var(txn.pod),srv_queue if { var(txn.pod) -m found }`,
     `  http-request return status 421 ${answer("unknown-pod")} if { var(txn.pod) -m found } !{ var(txn.known) -m found }`,
+    // A throw of the dice decides whether an unnamed arrival belongs to the part that is led away, another one to which of its
+    // servers. Those are in drain, so that `leastconn` gives them nobody else; a dead one leaves its part to the others.
+    `  http-request set-var(txn.percent) str(${SHARE_MAP.percentKey}),map(${SHARE_MAP.id}) if !{ var(txn.pod) -m found }`,
+    "  http-request set-var(txn.dice) rand(100) if { var(txn.percent) -m found }",
+    `  http-request set-var(txn.share) rand(${SHARE_MAP.slots}),map(${SHARE_MAP.id}) if { var(txn.percent),sub(txn.dice) -m int gt 0 }`,
     "  use-server %[var(txn.pod)] if { var(txn.pod) -m found }",
+    "  use-server %[var(txn.share)] if { var(txn.share) -m found }",
   ];
 }
 

@@ -19,7 +19,7 @@ class FakeProxy implements Proxy {
   async read(): Promise<ProxyView> {
     this.reads++;
     if (!this.isUp) throw new RuntimeSocketError("Unreachable", "connect", "nobody listens");
-    return { servers: [...this.servers.values()], connections: 0, connectionLimit: 100 };
+    return { servers: [...this.servers.values()], share: "none", connections: 0, connectionLimit: 100 };
   }
   async run(command: EdgeCommand): Promise<string> {
     this.commands.push(command);
@@ -30,11 +30,12 @@ class FakeProxy implements Proxy {
       const { address, port } = command.server;
       this.servers.set(key, { key, address, port, state: "maint", isCheckEnabled: false, sessions: 0 });
     } else if (command.kind === "delete") this.servers.delete(key);
-    else if (current !== undefined && command.kind === "set-state") {
-      this.servers.set(key, { ...current, state: command.state });
+    else if (current !== undefined && (command.kind === "set-state" || command.kind === "drain-anew")) {
+      this.servers.set(key, { ...current, state: command.kind === "set-state" ? command.state : "drain" });
     } else if (current !== undefined) this.servers.set(key, { ...current, isCheckEnabled: true });
     return "";
   }
+  async setShare(): Promise<void> {}
   async setAccepting(): Promise<void> {}
   onLost(): void {}
   close(): void {}

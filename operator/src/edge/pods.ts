@@ -47,7 +47,11 @@ export function parseServerPod(
   };
 }
 
-const instructions = z.object({ generation: z.int().min(0), takesNew: z.array(z.string()) });
+const instructions = z.object({
+  generation: z.int().min(0),
+  takesNew: z.array(z.string()),
+  share: z.object({ revision: z.string(), percent: z.int().min(1).max(99) }).optional(),
+});
 
 /** Undefined when the ConfigMap is absent or its content cannot be used: the edge then keeps what it has. */
 export function parseInstructions(configMap: Pick<ConfigMap, "data"> | undefined): EdgeInstructions | undefined {
@@ -63,5 +67,7 @@ export function parseInstructionsText(text: string): EdgeInstructions | undefine
     return undefined;
   }
   const parsed = instructions.safeParse(value);
-  return parsed.success ? parsed.data : undefined;
+  if (!parsed.success) return undefined;
+  const { generation, takesNew, share } = parsed.data;
+  return { generation, takesNew, ...(share === undefined ? {} : { share }) };
 }

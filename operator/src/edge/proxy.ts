@@ -1,12 +1,14 @@
 // The proxy as the agent sees it, over one runtime connection that stays open: its end is how a restart is noticed at once.
 // Not here: what the proxy should have.
-import { PROXY } from "./haproxy-config.ts";
+import { PROXY, SHARE_MAP } from "./haproxy-config.ts";
 import { commandText, type EdgeCommand, type ProxyServer } from "./reconcile.ts";
 import { parseInfo, parseServersState, parseStat } from "./runtime-output.ts";
+import { parseShare, type ProxyShare, type ProxyShareState, shareEntries } from "./share.ts";
 import { RuntimeConnection, RuntimeSocketError, type RuntimeSocketOptions } from "./runtime-socket.ts";
 
 export type ProxyView = {
   readonly servers: readonly ProxyServer[];
+  readonly share: ProxyShareState;
   /** Client connections now. */
   readonly connections: number;
   /** What the limit of open files leaves, HAProxy's own figure. */
@@ -18,6 +20,8 @@ export interface Proxy {
   read(): Promise<ProxyView>;
   /** Gives what the proxy printed; whether it was done is read back. @throws RuntimeSocketError */
   run(command: EdgeCommand): Promise<string>;
+  /** Leads a part of the unnamed arrivals to these servers, or none. @throws RuntimeSocketError */
+  setShare(share: ProxyShare | undefined): Promise<void>;
   /** Stops or resumes listening for clients; what is connected stays. @throws RuntimeSocketError */
   setAccepting(accepting: boolean): Promise<void>;
   /** Called each time the proxy went away. */
@@ -48,6 +52,7 @@ export class HaproxyProxy implements Proxy {
     }
     const servers = parseServersState(await connection.send(`show servers state ${PROXY.backend}`));
     const stats = parseStat(await connection.send("show stat -1 5 -1"));
+    const share = parseShare(await connection.send(`show map ${SHARE_MAP.id}`));
     const sessions = new Map<string, number>();
     let connections = 0;
     for (const stat of stats) {
@@ -56,6 +61,7 @@ export class HaproxyProxy implements Proxy {
     }
     return {
       servers: servers.map((server) => ({ ...server, sessions: sessions.get(server.key) ?? 0 })),
+      share,
       connections,
       connectionLimit: Number(info.get("Maxconn") ?? 0),
     };
@@ -63,6 +69,18 @@ export class HaproxyProxy implements Proxy {
 
   async run(command: EdgeCommand): Promise<string> {
     return (await this.#open()).send(commandText(command));
+  }
+
+  async setShare(share: ProxyShare | undefined): Promise<void> {
+    const connection = await this.#open();
+    // A transaction: no arrival ever sees half a map. Whether it was done is read back.
+    const version = /\d+/.exec(await connection.send(`prepare map ${SHARE_MAP.id}`))?.[0];
+    if (version === undefined) return;
+    if (share !== undefined) {
+      // The payload ends with an empty line.
+      await connection.send(`add map @${version} ${SHARE_MAP.id} <<\n${shareEntries(share).join("\n")}\n`);
+    }
+    await connection.send(`commit map @${version} ${SHARE_MAP.id}`);
   }
 
   async setAccepting(accepting: boolean): Promise<void> {

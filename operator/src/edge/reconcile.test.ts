@@ -58,6 +58,8 @@ function obey(servers: readonly ProxyServer[], command: EdgeCommand): ProxyServe
       return [...others, { ...current, isCheckEnabled: true }];
     case "set-state":
       return [...others, { ...current, state: command.state }];
+    case "drain-anew":
+      return [...others, { ...current, state: "drain" }];
   }
 }
 
@@ -121,6 +123,13 @@ describe("planEdge", () => {
     );
   });
 
+  it("never lets a server go into use for the first time as drained without having been ready", () => {
+    const wanted: WantedServer = { key: "k", address: "10.0.0.1", port: 1, checkPort: 2, state: "drain" };
+    const half: ProxyServer = { ...wanted, state: "maint", isCheckEnabled: true, sessions: 0 };
+    expect(commandsOf([wanted], []).at(-1)).toEqual({ kind: "drain-anew", key: "k" });
+    expect(commandsOf([wanted], [half])).toEqual([{ kind: "drain-anew", key: "k" }]);
+  });
+
   it("finishes a server that an agent left half added", () => {
     const wanted: WantedServer = { key: "k", address: "10.0.0.1", port: 1, checkPort: 2, state: "ready" };
     const half: ProxyServer = { ...wanted, state: "maint", isCheckEnabled: false, sessions: 0 };
@@ -153,6 +162,7 @@ describe("commandText", () => {
   const server: WantedServer = { key: "k", address: "fd00::1", port: 80, checkPort: 81, state: "ready" };
   it.each<[EdgeCommand, string]>([
     [{ kind: "set-state", key: "k", state: "drain" }, "set server be_pods/k state drain"],
+    [{ kind: "drain-anew", key: "k" }, "set server be_pods/k state ready; set server be_pods/k state drain"],
     [{ kind: "enable-check", key: "k" }, "enable health be_pods/k"],
     [{ kind: "delete", key: "k" }, "del server be_pods/k"],
     [{ kind: "set-address", key: "k", address: "fd00::2", port: 80 }, "set server be_pods/k addr fd00::2 port 80"],

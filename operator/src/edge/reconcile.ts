@@ -26,6 +26,8 @@ export type EdgeCommand =
   | { readonly kind: "set-address"; readonly key: string; readonly address: string; readonly port: number }
   | { readonly kind: "enable-check"; readonly key: string }
   | { readonly kind: "set-state"; readonly key: string; readonly state: EdgeServerState | "maint" }
+  /** To `drain`, for a server that was never in use: see `commandText`. */
+  | { readonly kind: "drain-anew"; readonly key: string }
   | { readonly kind: "delete"; readonly key: string };
 
 export type EdgePlan = {
@@ -49,14 +51,16 @@ export function planEdge(wanted: readonly WantedServer[], actual: readonly Proxy
     wants.add(key);
     const current = has.get(key);
     if (current === undefined) {
-      open.push({ kind: "add", key, server }, { kind: "enable-check", key }, { kind: "set-state", key, state });
+      open.push({ kind: "add", key, server }, { kind: "enable-check", key }, enterCommand(key, state));
       continue;
     }
     // The name stays with the pod; only a pod whose sandbox was made anew (node restart) comes with another address.
     if (current.address !== server.address || current.port !== server.port)
       open.push({ kind: "set-address", key, address: server.address, port: server.port });
     if (!current.isCheckEnabled) open.push({ kind: "enable-check", key });
-    if (current.state !== state) (current.state === "ready" ? close : open).push({ kind: "set-state", key, state });
+    if (current.state === "maint") open.push(enterCommand(key, state));
+    else if (current.state !== state)
+      (current.state === "ready" ? close : open).push({ kind: "set-state", key, state });
   }
   for (const { key, state, sessions } of actual) {
     if (wants.has(key)) continue;
@@ -64,6 +68,10 @@ export function planEdge(wanted: readonly WantedServer[], actual: readonly Proxy
     if (sessions === 0) close.push({ kind: "delete", key });
   }
   return { open, close };
+}
+
+function enterCommand(key: string, state: EdgeServerState): EdgeCommand {
+  return state === "drain" ? { kind: "drain-anew", key } : { kind: "set-state", key, state };
 }
 
 export function isEmptyPlan(plan: EdgePlan): boolean {
@@ -76,7 +84,7 @@ export function isProgrammed(wanted: readonly WantedServer[], actual: readonly P
   return plan.open.length === 0 && plan.close.every((command) => command.kind === "delete");
 }
 
-/** The line for the runtime socket. */
+/** The line for the runtime socket; commands in it are parted by `; `. */
 export function commandText(command: EdgeCommand): string {
   const name = `${PROXY.backend}/${command.key}`;
   switch (command.kind) {
@@ -88,6 +96,11 @@ export function commandText(command: EdgeCommand): string {
       return `enable health ${name}`;
     case "set-state":
       return `set server ${name} state ${command.state}`;
+    case "drain-anew":
+      // HAProxy (seen with 2.6) believes of a server that goes from `add` straight to drain that `leastconn` knows it: the first
+      // named arrival puts it there, unnamed ones follow, and a later `ready` puts it there twice, which hangs the proxy. Once
+      // ready and back it is taken out properly. One line, so that no arrival comes in between.
+      return `set server ${name} state ready; set server ${name} state drain`;
     case "delete":
       return `del server ${name}`;
   }

@@ -55,6 +55,18 @@ describe("RuntimeConnection", () => {
     connection.close();
   });
 
+  it("waits for as many prompts as a line has commands", async () => {
+    const connection = await RuntimeConnection.open({ path });
+    reply = (line, socket) => {
+      if (!line.includes("; ")) return void socket.write(`did ${line}\n\n> `);
+      socket.write("one\n> ");
+      setImmediate(() => socket.write("two\n> "));
+    };
+    expect(await connection.send("a; b")).toBe("one\ntwo");
+    expect(await connection.send("c")).toBe("did c\n");
+    connection.close();
+  });
+
   it("says so when nobody listens", async () => {
     const nowhere = join(folder, "nowhere.sock");
     await expect(RuntimeConnection.open({ path: nowhere })).rejects.toMatchObject({ code: "Unreachable" });

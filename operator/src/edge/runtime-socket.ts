@@ -30,7 +30,12 @@ export type RuntimeSocketOptions = {
 
 const PROMPT = "\n> ";
 
-type Waiter = { resolve: (text: string) => void; reject: (error: RuntimeSocketError) => void; what: string };
+type Waiter = {
+  prompts: number;
+  resolve: (text: string) => void;
+  reject: (error: RuntimeSocketError) => void;
+  what: string;
+};
 
 /** One connection. After an error it is closed and a new one must be opened. */
 export class RuntimeConnection {
@@ -85,7 +90,7 @@ export class RuntimeConnection {
   }
 
   /**
-   * Sends one line and gives what was printed, without the prompt. Whether it was obeyed is for the caller to read back:
+   * Sends one line and gives what was printed, without the prompts; commands in it are parted by `; `. Whether it was obeyed is for the caller to read back:
    * the texts differ between versions. @throws RuntimeSocketError
    */
   send(line: string): Promise<string> {
@@ -113,6 +118,7 @@ export class RuntimeConnection {
       this.#received = "";
       this.#waiter = {
         what,
+        prompts: line.split("; ").length,
         resolve: (text) => {
           clearTimeout(timer);
           resolve(text);
@@ -129,9 +135,11 @@ export class RuntimeConnection {
   #receive(chunk: string): void {
     this.#received += chunk;
     if (this.#waiter === undefined || !this.#received.endsWith(PROMPT)) return;
-    const { resolve } = this.#waiter;
+    const printed = this.#received.split(PROMPT);
+    const { resolve, prompts } = this.#waiter;
+    if (printed.length <= prompts) return;
     this.#waiter = undefined;
-    resolve(this.#received.slice(0, -PROMPT.length));
+    resolve(printed.slice(0, -1).join("\n"));
   }
 
   #end(): void {

@@ -6,6 +6,7 @@ import { fileSnapshots, parseSnapshot, snapshotText, type EdgeSnapshot } from ".
 
 const snapshot: EdgeSnapshot = {
   servers: [{ key: "0123456789abcdef", address: "10.0.0.1", port: 80, checkPort: 81, state: "drain" }],
+  share: { percent: 10, keys: ["fedcba9876543210"] },
   memory: { generation: 4, takesNew: ["blue"], readyKeys: ["0123456789abcdef"] },
   savedAtMs: 12,
 };

@@ -3,9 +3,11 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 import { z } from "zod";
 import type { EdgeMemory, WantedEdge } from "./wanted.ts";
 import type { WantedServer } from "./reconcile.ts";
+import type { ProxyShare } from "./share.ts";
 
 export type EdgeSnapshot = {
   readonly servers: readonly WantedServer[];
+  readonly share: ProxyShare | undefined;
   readonly memory: EdgeMemory;
   /** Wall clock, ms since 1970. */
   readonly savedAtMs: number;
@@ -19,18 +21,22 @@ export interface SnapshotStore {
 }
 
 const port = z.int().min(1).max(65_535);
+const percent = z.int().min(1).max(99);
+// What becomes part of a command line to the proxy is looked at closely.
+const key = z.string().regex(/^[0-9a-f]{16}$/);
 const schema = z.object({
   version: z.literal(1),
   savedAtMs: z.number(),
   memory: z.object({
     generation: z.int().min(0),
     takesNew: z.array(z.string()),
+    share: z.object({ revision: z.string(), percent }).exactOptional(),
     readyKeys: z.array(z.string()),
   }),
+  share: z.object({ percent, keys: z.array(key) }).optional(),
   servers: z.array(
     z.object({
-      key: z.string().regex(/^[0-9a-f]{16}$/),
-      // It becomes part of a command line to the proxy.
+      key,
       address: z.union([z.ipv4(), z.ipv6()]),
       port,
       checkPort: port,
@@ -39,14 +45,14 @@ const schema = z.object({
   ),
 });
 
-export function snapshotText(wanted: WantedEdge, savedAtMs: number): string {
-  return JSON.stringify({ version: 1, savedAtMs, memory: wanted.memory, servers: wanted.servers });
+export function snapshotText({ memory, servers, share }: WantedEdge, savedAtMs: number): string {
+  return JSON.stringify({ version: 1, savedAtMs, memory, servers, share });
 }
 
 export function parseSnapshot(text: string): EdgeSnapshot | undefined {
   try {
     const parsed = schema.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : undefined;
+    return parsed.success ? { ...parsed.data, share: parsed.data.share } : undefined;
   } catch {
     return undefined;
   }
@@ -59,9 +65,9 @@ export function fileSnapshots(path: string): SnapshotStore {
       const text = await readFile(path, "utf8").catch(() => undefined);
       return text === undefined ? undefined : parseSnapshot(text);
     },
-    async save({ servers, memory, savedAtMs }) {
+    async save({ servers, share, memory, savedAtMs }) {
       const fresh = `${path}.new`;
-      await writeFile(fresh, snapshotText({ servers, memory }, savedAtMs), { mode: 0o600 });
+      await writeFile(fresh, snapshotText({ servers, share, memory }, savedAtMs), { mode: 0o600 });
       await rename(fresh, path);
     },
   };

@@ -11,7 +11,7 @@ class FakeProxy implements Pick<Proxy, "read" | "setAccepting"> {
   readonly accepting: boolean[] = [];
   async read() {
     if (this.error !== undefined) throw this.error;
-    return { servers: [], connections: this.connections, connectionLimit: 100 };
+    return { servers: [], share: "none" as const, connections: this.connections, connectionLimit: 100 };
   }
   async setAccepting(accepting: boolean): Promise<void> {
     this.accepting.push(accepting);

@@ -49,6 +49,22 @@ describe("wantedEdge", () => {
     expect(statesOf(pods, follow(4, "green"), blue)).toMatchObject({ generation: 4 });
   });
 
+  it("gives a share to the ready pods of its revision, and all to them where nobody else is left", () => {
+    const share = { revision: "green", percent: 5 };
+    const green = [pod("g2", "green"), pod("g1", "green"), pod("g3", "green", { isReady: false })];
+    const led = wantedEdge([pod("b1", "blue"), ...green], { ...follow(4, "blue"), share }, blue);
+    expect(led.share).toEqual({ percent: 5, keys: ["g1", "g2"] });
+    expect(led.servers.filter((server) => server.state === "ready").map((server) => server.key)).toEqual(["b1"]);
+    const alone = wantedEdge(green, { ...follow(4, "blue"), share }, led.memory);
+    expect(alone.share).toBeUndefined();
+    expect(alone.servers.filter((server) => server.state === "ready").map((server) => server.key)).toEqual([
+      "g2",
+      "g1",
+    ]);
+    // The memory keeps it over a time without instructions.
+    expect(wantedEdge([pod("b1", "blue"), ...green], undefined, led.memory).share).toEqual(led.share);
+  });
+
   it("leaves those open that lost Ready all at once, and closes them one by one otherwise", () => {
     const memory = { ...blue, readyKeys: ["b1", "b2"] };
     const down = { isReady: false };
