@@ -268,6 +268,29 @@ export const rolloutSpec = z.strictObject({
     .describe("Attempt (REVISION/N) to abort. A name that is not the running attempt does nothing and says so."),
 });
 
+export const moveWindow = z.strictObject({
+  days: z
+    .array(z.enum(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]))
+    .min(1)
+    .max(7)
+    .optional()
+    .describe("Days on which it opens, in its time zone; absent = every day.")
+    .meta({ "x-kubernetes-list-type": "set" }),
+  start: z
+    .string()
+    .max(5)
+    .regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$/)
+    .describe("When it opens, as HH:MM of 24 hours in its time zone."),
+  durationMinutes: whole(1, 10_080).describe("How long it stays open, in minutes of real time."),
+  timeZone: z
+    .string()
+    .min(1)
+    .max(64)
+    .regex(/^[A-Za-z0-9_+/-]+$/)
+    .optional()
+    .describe("Time zone of the IANA list, as in Europe/Berlin. Defaults to UTC."),
+});
+
 export const disruptionSpec = z.strictObject({
   nodeDrain: z
     .boolean()
@@ -381,7 +404,20 @@ export const webSocketClusterSpec = z
           .describe(
             "The same where somebody else's deadline binds: pods that are being deleted, nodes that are being removed. At least `maxPerSecond`. Defaults to five times `maxPerSecond`.",
           ),
-        paused: z.boolean().optional().describe("Stops every voluntary move."),
+        paused: z
+          .boolean()
+          .optional()
+          .describe(
+            "Kill switch: stops every move that the operator would ask for, also those off pods that have to go.",
+          ),
+        windows: z
+          .array(moveWindow)
+          .max(32)
+          .optional()
+          .describe(
+            "Maintenance windows: outside of them no rollout begins or moves connections, and nothing is scaled down, rebalanced or recycled. Pods that have to go, and the way back of an aborted rollout, do not wait. Absent = always.",
+          )
+          .meta({ "x-kubernetes-list-type": "atomic" }),
       })
       .meta({
         "x-kubernetes-validations": [
@@ -412,3 +448,4 @@ export const webSocketClusterSpec = z
   });
 
 export type WebSocketClusterSpec = z.infer<typeof webSocketClusterSpec>;
+export type MoveWindow = z.infer<typeof moveWindow>;

@@ -135,6 +135,15 @@ export const webSocketClusterStatus = z.strictObject({
     .strictObject({ replicas: count("Edge pods."), ready: count("Ready edge pods.") })
     .optional()
     .describe("The edge."),
+  moves: z
+    .strictObject({
+      held: z.string().max(64).optional().describe("What stops moves now: the reason of the condition `MovesAllowed`."),
+      cutUnderFreeze: count(
+        "Connections that were still on pods which ended while the store was away, since this operator leads.",
+      ).optional(),
+    })
+    .optional()
+    .describe("What holds for all moves; absent when nothing does."),
   rollout: rolloutStatus.optional().describe("The running or last rollout."),
   preflight: preflightStatus
     .optional()

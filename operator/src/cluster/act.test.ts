@@ -104,6 +104,7 @@ const EMPTY: Plan = {
   poll: "rest",
   notes: [],
   pressures: [],
+  endings: { isFrozen: false, pods: [] },
   progress: undefined,
 };
 const configMap = (name: string, uid = "aaaaaaaa-0000-4000-8000-000000000000"): Manifest => ({

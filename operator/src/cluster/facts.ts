@@ -26,6 +26,8 @@ export type PodFacts = {
   readonly ready: boolean;
   readonly readySinceMs: number | undefined;
   readonly deleting: boolean;
+  /** Of a pod that is being deleted: when it is killed, and how much time it was given. */
+  readonly end: { readonly atMs: number; readonly graceMs: number } | undefined;
   /** The main container runs; a pod where it does not holds no socket. */
   readonly running: boolean;
   /** Why it does not run or keeps dying, from the container's status. */
@@ -167,6 +169,10 @@ export type ClusterFacts = {
   };
   readonly spec: WebSocketClusterSpec;
   readonly defaults: OperatorDefaults;
+  /** The kill switch of the whole operator. */
+  readonly operatorPaused: boolean;
+  /** Far more clients come than usual; undefined = no storm. */
+  readonly storm: StormFacts | undefined;
   /** Hash of the parts of the spec that touch server pods and edge pods. */
   readonly wanted: { readonly servers: string; readonly edge: string };
   readonly sets: readonly SetFacts[];
@@ -199,6 +205,8 @@ export type ClusterFacts = {
     | undefined;
 };
 
+export type StormFacts = { readonly arrivalsPerSecond: number; readonly admittedPerSecond: number };
+
 export type NodeFacts = {
   /** Somebody may be about to drain it: nothing new is to go there. */
   readonly cordoned: boolean;
@@ -219,6 +227,8 @@ export type MemoryFacts = {
   readonly grants: readonly SentGrant[];
   /** Connections per second that left donors lately; undefined = not known. */
   readonly movedPerSecond: number | undefined;
+  /** Connections that were still on pods which ended while the store was away. */
+  readonly cutUnderFreeze: number;
 };
 
 export type OperatorDefaults = {

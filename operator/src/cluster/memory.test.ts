@@ -31,9 +31,34 @@ describe("the budget", () => {
   });
 });
 
+const NO_ENDINGS = { isFrozen: false, pods: [] };
+
+describe("what ended while the store was away", () => {
+  const see = (memory: ClusterMemory, isFrozen: boolean, pods: { uid: string; connections: number }[]) =>
+    memory.observe({ progress: undefined, endings: { isFrozen, pods } }, 0);
+
+  it("is what was last seen on the pods that are gone, and nothing of those that could move again", () => {
+    const memory = new ClusterMemory(0);
+    see(memory, false, [{ uid: "before", connections: 50 }]);
+    see(memory, true, [
+      { uid: "a", connections: 40 },
+      { uid: "b", connections: 9 },
+    ]);
+    see(memory, true, [
+      { uid: "a", connections: 30 },
+      { uid: "b", connections: 9 },
+    ]);
+    see(memory, true, [{ uid: "b", connections: 9 }]);
+    expect(memory.facts(0, TEN).cutUnderFreeze).toBe(30);
+    see(memory, false, [{ uid: "b", connections: 9 }]);
+    see(memory, false, []);
+    expect(memory.facts(0, TEN).cutUnderFreeze).toBe(30);
+  });
+});
+
 describe("progress", () => {
   const at = (memory: ClusterMemory, left: number, nowMs: number, held = false, of = "r/1 move") =>
-    memory.observe({ progress: { of, left, held } }, nowMs);
+    memory.observe({ progress: { of, left, held }, endings: NO_ENDINGS }, nowMs);
 
   it("is the time since there was less to do than ever", () => {
     const memory = new ClusterMemory(0);
@@ -53,7 +78,7 @@ describe("progress", () => {
     expect(memory.facts(9_000, TEN).progress?.sinceMs).toBe(9_000);
     at(memory, 100, 12_000, false, "r/2 move");
     expect(memory.facts(12_000, TEN).progress).toEqual({ of: "r/2 move", sinceMs: 12_000 });
-    memory.observe({ progress: undefined }, 13_000);
+    memory.observe({ progress: undefined, endings: NO_ENDINGS }, 13_000);
     expect(memory.facts(13_000, TEN).progress).toBe(undefined);
   });
 });

@@ -17,6 +17,9 @@ export class ClusterMemory {
   readonly #modes = new Map<string, { mode: string; atMs: number }>();
   #samples: { atMs: number; left: number }[] = [];
   #pace: Pace | undefined;
+  #cutUnderFreeze = 0;
+  /** Pods that are ending while the store is away, with what was last seen on them. */
+  readonly #frozenEnds = new Map<string, number>();
 
   constructor(nowMs: number) {
     this.#ledger = newLedger(nowMs);
@@ -37,6 +40,7 @@ export class ClusterMemory {
       progress: progress === undefined ? undefined : { of: progress.of, sinceMs: progress.sinceMs },
       grants: this.#ledger.grants.filter((grant) => nowMs - grant.sentAtMs < 2_000),
       movedPerSecond,
+      cutUnderFreeze: this.#cutUnderFreeze,
     };
   }
 
@@ -64,8 +68,9 @@ export class ClusterMemory {
   }
 
   /** Notes what a plan found: is there less to do than ever before? */
-  observe(plan: Pick<Plan, "progress">, nowMs: number): void {
+  observe(plan: Pick<Plan, "progress" | "endings">, nowMs: number): void {
     const { progress } = plan;
+    this.#countCuts(plan.endings);
     if (progress === undefined) {
       this.#progress = undefined;
       this.#samples = [];
@@ -85,6 +90,15 @@ export class ClusterMemory {
       ...this.#samples.filter((sample) => nowMs - sample.atMs < PACE_WINDOW_MS),
       { atMs: nowMs, left: progress.left },
     ];
+  }
+
+  /** Nobody reports what a pod closed at its end while the store was away: what was last seen on it is counted. */
+  #countCuts({ isFrozen, pods }: Plan["endings"]): void {
+    for (const [uid, connections] of this.#frozenEnds) {
+      if (!pods.some((pod) => pod.uid === uid)) this.#cutUnderFreeze += connections;
+      this.#frozenEnds.delete(uid);
+    }
+    if (isFrozen) for (const { uid, connections } of pods) this.#frozenEnds.set(uid, connections);
   }
 
   /** Debits one grant, at the moment before it is sent. False when the budget does not hold it. */

@@ -53,6 +53,8 @@ export type Sources = {
   readonly gates?: (at: GateAt, facts: UnjudgedFacts) => GateFacts;
   /** Why the API server refuses one more pod of the wanted revision; absent = it does not, or nobody knows. */
   readonly quota?: string | undefined;
+  /** The kill switch of the whole operator. */
+  readonly operatorPaused?: boolean;
 };
 
 /** All that the gates themselves may know. */
@@ -97,6 +99,8 @@ export function observe(sources: Sources): Observation {
     },
     spec: spec.data,
     defaults: sources.defaults,
+    operatorPaused: sources.operatorPaused ?? false,
+    storm: undefined,
     wanted,
     sets,
     pods: pods
@@ -187,11 +191,18 @@ function podFactsOf(pod: Pod, container: string): PodFacts {
     ready: isReady,
     readySinceMs: isReady ? parseTime(ready.lastTransitionTime) : undefined,
     deleting: pod.metadata.deletionTimestamp !== undefined,
+    end: endOf(pod),
     running: main?.state?.running !== undefined,
     trouble: podTroubleOf(pod),
     createdAtMs: parseTime(pod.metadata.creationTimestamp) ?? 0,
     drainingSinceMs: parseTime(pod.metadata.annotations?.[ANNOTATIONS.drainingSince]),
   };
+}
+
+/** `deletionTimestamp` is the moment at which the kubelet kills, not the one at which somebody deleted. */
+function endOf({ metadata }: Pod): PodFacts["end"] {
+  const atMs = parseTime(metadata.deletionTimestamp);
+  return atMs === undefined ? undefined : { atMs, graceMs: (metadata.deletionGracePeriodSeconds ?? 0) * 1000 };
 }
 
 function bodyOf(set: ReplicaSet) {

@@ -43,6 +43,11 @@ export type Plan = {
   readonly notes: readonly string[];
   /** Pressure of those that take connections in now; empty while nothing moves. */
   readonly pressures: readonly number[];
+  /** Pods that somebody is ending, with what is still on them; and whether the store is away meanwhile. */
+  readonly endings: {
+    readonly isFrozen: boolean;
+    readonly pods: readonly { readonly uid: string; readonly connections: number }[];
+  };
   /** What is measured to know whether the rollout gets on: lower is better. Undefined = nothing is expected to move. */
   readonly progress: { readonly of: string; readonly left: number; readonly held: boolean } | undefined;
 };

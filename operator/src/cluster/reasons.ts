@@ -9,6 +9,8 @@ export const CONDITION_TYPES = {
   DependenciesReady: "The store (Redis) answers to a majority of the pods.",
   PodsReachable: "Every running pod tells its state; where one does not, nothing is assumed about it.",
   NodesReadable: "Nodes can be read, so that pods on nodes that are drained or removed are left in time.",
+  MovesAllowed:
+    "Connections may be moved now; False says what stops it: a switch, the store, a storm, or a window that is closed.",
   SpecValid: "The specification can be acted on.",
 } as const;
 export type ConditionType = keyof typeof CONDITION_TYPES;
@@ -33,7 +35,10 @@ export const CONDITION_REASONS = {
   Switching: "New connections are being led to the candidate.",
   ArrivalsNotStopped: "New connections still arrive at the old set.",
   MovingConnections: "Live connections are moving to the set that takes new ones.",
-  MovesPaused: "`moves.paused` stops every voluntary move.",
+  MovesPaused: "`moves.paused` stops every move that the operator would ask for.",
+  OperatorPaused: "`movesPaused` in the operator's ConfigMap stops every move of every cluster.",
+  OutsideWindow: "None of `moves.windows` is open; the message says when the next one opens.",
+  StormBrake: "Far more clients come than usual: they are admitted at the pace that the pods bear, and moves wait.",
   DependencyFreeze: "The store does not answer to a majority of the pods: no connection is moved until it does.",
   EdgeRolling: "The edge's pods are being replaced; their clients move to the new ones first.",
   Retaining: "The old set stays warm as an instant way back.",

@@ -250,6 +250,49 @@ const STORIES: Record<string, Story> = {
     expect(etaLatestSeconds).toBeGreaterThan(etaSeconds);
     expect(world.run(120, isAt(world, "chat:2"))).toBe(true);
   },
+  "kill-switches"(world) {
+    begin(world);
+    world.say("the image becomes chat:2");
+    world.setSpec({ server: server("chat:2") });
+    expect(world.run(60, rolloutPart(world, 20, 80))).toBe(true);
+    world.say("`moves.paused`, for longer than the progress deadline");
+    world.setSpec({ moves: { maxPerSecond: 25, paused: true } });
+    world.run(70);
+    world.say("the operator's own switch instead");
+    world.operatorPaused = true;
+    world.setSpec({ moves: { maxPerSecond: 25 } });
+    world.run(5);
+    world.say("both are off");
+    world.operatorPaused = false;
+    expect(world.run(60, isAt(world, "chat:2"))).toBe(true);
+  },
+  "maintenance-window"(world) {
+    // The story begins at midnight, UTC.
+    const windows = [{ start: "00:01", durationMinutes: 1 }];
+    world.setSpec({ moves: { maxPerSecond: 1, windows } });
+    begin(world);
+    world.say("outside of the window the image becomes chat:2 and replicas 2: nothing begins");
+    world.setSpec({ server: server("chat:2"), replicas: 2 });
+    world.run(46);
+    world.say("a minute of moves, and a day of none");
+    expect(world.run(90, rolloutPart(world, 1, 70))).toBe(true);
+    expect(world.run(90, () => world.status.moves?.held === "OutsideWindow")).toBe(true);
+    expect(rolloutPart(world, 1, 70)()).toBe(true);
+    world.run(20);
+    world.say("the user takes the windows away");
+    world.setSpec({ moves: { maxPerSecond: 25 } });
+    expect(world.run(60, isAt(world, "chat:2"))).toBe(true);
+  },
+  "evacuation-outside-window"(world) {
+    world.setSpec({ moves: { maxPerSecond: 25, windows: [{ start: "12:00", durationMinutes: 60 }] } });
+    beginOn(world, 2);
+    world.say("replicas: 2, and a node is going to be removed: only the latter moves anybody");
+    world.isEmergency = true;
+    world.setSpec({ replicas: 2 });
+    world.setNode("node-1", { taints: [{ key: "ToBeDeletedByClusterAutoscaler", effect: "NoSchedule" }] });
+    expect(world.run(60, () => world.facts().pods.every((pod) => pod.node !== "node-1"))).toBe(true);
+    world.run(5);
+  },
   "three-revisions"(world) {
     begin(world);
     world.say("the image becomes chat:2");

@@ -6,6 +6,7 @@ import { timestampOf } from "./children/replica-set.ts";
 import { type Decision, receiptsOf } from "./decision.ts";
 import { hasEdge, liveEdges } from "./edges.ts";
 import { doomOf, isEvacuated } from "./evacuation.ts";
+import { holdOf } from "./holds.ts";
 import { connectionsLeft } from "./moving.ts";
 import { nodesVerdict, reachableVerdict } from "./preconditions.ts";
 import { attachedPods, nameOf } from "./sets.ts";
@@ -28,6 +29,7 @@ export function conditionsFor(decision: Decision): Condition[] {
     ["DependenciesReady", dependencies],
     ["PodsReachable", reachableVerdict(facts)],
     ["NodesReadable", nodesVerdict(facts)],
+    ["MovesAllowed", movesVerdict(decision)],
     ["SpecValid", { status: "True", reason: "Valid", message: "the specification is valid" }],
   ];
   return verdicts.map(([type, verdict]) => conditionFor(facts, type, verdict));
@@ -143,6 +145,10 @@ function progressingVerdict(decision: Decision): Verdict {
   }
   const candidate = rollout.sets.find((set) => set.role === "candidate");
   if (candidate !== undefined) return candidateVerdict(decision, candidate);
+  if (rollout.waiting !== undefined) {
+    const { reason, message } = rollout.waiting;
+    return { status: "False", reason, message: `a new revision waits: ${message}` };
+  }
   const back = rollout.sets.find((set) => set.step === "back");
   const left = connectionsLeft(movement.donors);
   if (back !== undefined) {
@@ -196,17 +202,21 @@ function progressingVerdict(decision: Decision): Verdict {
 }
 
 function held({ movement }: Decision): Verdict | undefined {
-  if (movement.donors.length === 0) return undefined;
-  if (movement.held === "DependencyFreeze") {
-    return {
-      status: "False",
-      reason: "DependencyFreeze",
-      message: "the store is away: no connection is moved until it is back",
-    };
-  }
-  if (movement.held === "MovesPaused")
-    return { status: "False", reason: "MovesPaused", message: "`moves.paused` is set" };
-  return undefined;
+  const { held: hold } = movement;
+  if (hold === undefined || hold.reason === "NotHandedOver") return undefined;
+  return { status: "False", reason: hold.reason, message: hold.message };
+}
+
+function movesVerdict({ facts, dependencies }: Decision): Verdict {
+  const hold = holdOf(facts, dependencies, "voluntary");
+  if (hold === undefined) return { status: "True", reason: "AsExpected", message: "connections may be moved" };
+  // Before anybody could be asked nothing is known, and nothing is wrong.
+  const isUnknown = hold.reason === "DependencyFreeze" && dependencies.state === "unknown";
+  return {
+    status: isUnknown ? "Unknown" : "False",
+    reason: isUnknown ? "StoreUnknown" : hold.reason,
+    message: hold.message,
+  };
 }
 
 /** What is said in the pass that takes a step, before there is anything to wait for. */
@@ -241,7 +251,8 @@ function candidateVerdict(decision: Decision, candidate: Decision["rollout"]["se
     );
   }
   const reason = waiting?.reason ?? STEP_TEXT[candidate.step]?.reason ?? "Verifying";
-  const isStuck = reason === "DependencyFreeze" || reason === "MovesPaused" || reason === "CandidateNotStarting";
+  const isStuck =
+    reason === "CandidateNotStarting" || holdOf(decision.facts, decision.dependencies, "voluntary")?.reason === reason;
   return {
     status: isStuck ? "False" : "True",
     reason,

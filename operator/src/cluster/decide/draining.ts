@@ -3,6 +3,7 @@
 import { type ClusterFacts, connectionsOf, freshValue, type ServerPodFacts } from "../facts.ts";
 import type { Action, EventValue } from "../plan.ts";
 import type { Dependencies } from "./dependencies.ts";
+import { holdOf } from "./holds.ts";
 import { drainingSincePatch } from "./pod-patches.ts";
 import { isEmpty } from "./rollout.ts";
 
@@ -26,7 +27,7 @@ export function planDraining(facts: ClusterFacts, dependencies: Dependencies): D
   const events: EventValue[] = [];
   let requeueAfterMs: number | undefined;
   // The kill switch and an absent store stop our own deadlines: nothing was asked of the clients meanwhile.
-  const isHeld = facts.spec.moves?.paused === true || dependencies.state !== "ok";
+  const isHeld = holdOf(facts, dependencies, "evacuation") !== undefined;
   for (const pod of draining) {
     if (isGone(pod)) {
       actions.push(removal(pod));

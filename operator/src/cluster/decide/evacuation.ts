@@ -23,6 +23,13 @@ export function doomOf(facts: Pick<ClusterFacts, "nodes" | "spec">, pod: PodFact
   return doomed === undefined ? undefined : `node ${pod.node}: ${doomed}`;
 }
 
+/** The last part of the time that somebody else gave the pod: what moves now moves, the rest is closed. */
+const LAST_PART = 1 / 4;
+
+export function isInLastPart(facts: Pick<ClusterFacts, "nowMs">, { end }: Pick<PodFacts, "end">): boolean {
+  return end !== undefined && facts.nowMs >= end.atMs - end.graceMs * LAST_PART;
+}
+
 /** Leaves because of its node or its own end, not because fewer pods are wanted. */
 export function isEvacuated(facts: Pick<ClusterFacts, "nodes" | "spec">, pod: PodFacts): boolean {
   return doomOf(facts, pod) !== undefined || (pod.set === "draining" && isCordoned(facts, pod));

@@ -4,7 +4,7 @@ import { ANNOTATIONS } from "@wscluster/crds";
 import type { ModeRequest, PodMode } from "@wscluster/protocol";
 import { GRANT_WINDOW_MS, paceLimitsOf } from "../../moves/limits.ts";
 import { type MovePlan, planGrants } from "../../moves/planner.ts";
-import { type ClusterFacts, freshValue, type ServerPodFacts, type SetFacts } from "../facts.ts";
+import { type ClusterFacts, connectionsOf, freshValue, type ServerPodFacts, type SetFacts } from "../facts.ts";
 import type { Action, EventValue, Plan } from "../plan.ts";
 import { accountsFor } from "./children/accounts.ts";
 import { drainingBudgetFor, setBudgetFor } from "./children/budgets.ts";
@@ -12,10 +12,11 @@ import { edgeInstructionsFor } from "./children/edge.ts";
 import { liveConfigFor } from "./children/live-config.ts";
 import { replicaSetFor } from "./children/replica-set.ts";
 import { servicesFor } from "./children/services.ts";
-import { dependenciesOf } from "./dependencies.ts";
+import { type Dependencies, dependenciesOf } from "./dependencies.ts";
 import { planDraining } from "./draining.ts";
 import { planEdge } from "./edge-sets.ts";
 import { hasEdge, instructionsFor, isHandedOver } from "./edges.ts";
+import { holdOf, windowChangeMs } from "./holds.ts";
 import { connectionsLeft, movementOf } from "./moving.ts";
 import { detachPatch, trafficPatch } from "./pod-patches.ts";
 import { preflightEvents } from "./preconditions.ts";
@@ -68,7 +69,7 @@ export function decide(facts: ClusterFacts): Plan {
     !handedOver;
   const left = connectionsLeft(movement.donors);
   const candidate = sets.find((set) => set.role === "candidate");
-  const isHeld = movement.held === "DependencyFreeze" || movement.held === "MovesPaused";
+  const isHeld = holdOf(facts, dependencies, "voluntary") !== undefined;
   const events = [
     ...preflightEvents(facts),
     ...rollout.events,
@@ -77,7 +78,12 @@ export function decide(facts: ClusterFacts): Plan {
     ...freezeEvents(facts, isHeld && left > 0),
   ];
   const status = statusFor({ facts, dependencies, rollout, taker, handedOver, scale, movement, moves, edge });
-  const requeueAfterMs = soonest(rollout.requeueAfterMs, drain.requeueAfterMs, isBusy ? GRANT_WINDOW_MS : undefined);
+  const requeueAfterMs = soonest(
+    rollout.requeueAfterMs,
+    drain.requeueAfterMs,
+    windowChangeMs(facts),
+    isBusy ? GRANT_WINDOW_MS : undefined,
+  );
   return {
     actions,
     status,
@@ -86,6 +92,7 @@ export function decide(facts: ClusterFacts): Plan {
     poll: isBusy ? "moving" : "rest",
     notes: notesFor(facts, sets, { taker, handedOver, left, tokens: facts.memory.tokens, limitedBy: moves.limitedBy }),
     pressures: left === 0 ? [] : movement.targets.map((target) => target.pressure),
+    endings: endingsOf(facts, dependencies),
     progress:
       candidate === undefined
         ? undefined
@@ -106,7 +113,7 @@ function idlePlan(facts: ClusterFacts): Plan {
     taker,
     handedOver,
     scale: { replicas: new Map(), detach: [], held: undefined, events: [] },
-    movement: { donors: [], targets: [], held: undefined },
+    movement: { donors: [], allowed: [], targets: [], held: undefined },
     moves: { grants: [], limitedBy: "Nothing" },
     edge: { actions: [], removals: [], budgets: [], leaving: [], isRolling: false },
   });
@@ -117,8 +124,17 @@ function idlePlan(facts: ClusterFacts): Plan {
     poll: "rest",
     notes: ["paused or being deleted"],
     pressures: [],
+    endings: { isFrozen: false, pods: [] },
     progress: undefined,
   };
+}
+
+function endingsOf(facts: ClusterFacts, dependencies: Dependencies): Plan["endings"] {
+  const pods = facts.pods.flatMap((pod) => {
+    const connections = pod.deleting ? connectionsOf(pod) : undefined;
+    return connections === undefined ? [] : [{ uid: pod.uid, connections }];
+  });
+  return { isFrozen: dependencies.state === "down", pods };
 }
 
 function baseActions(facts: ClusterFacts): Action[] {
@@ -223,12 +239,12 @@ function modeActions(
 }
 
 function grantsNow(facts: ClusterFacts, movement: ReturnType<typeof movementOf>): MovePlan {
-  if (movement.held !== undefined || !facts.keysExist) return { grants: [], limitedBy: "Nothing" };
+  if (movement.allowed.length === 0 || !facts.keysExist) return { grants: [], limitedBy: "Nothing" };
   const lastSentMs = facts.memory.grants.reduce((last, grant) => Math.max(last, grant.sentAtMs), -Infinity);
   // A new grant replaces the rest of the old one, and the budget is not given back: one per window.
   if (facts.nowMs - lastSentMs < GRANT_WINDOW_MS * 0.95) return { grants: [], limitedBy: "Budget" };
   const plan = planGrants({
-    donors: movement.donors,
+    donors: movement.allowed,
     targets: movement.targets,
     tokens: facts.memory.tokens,
     emergencyTokens: facts.memory.emergencyTokens,

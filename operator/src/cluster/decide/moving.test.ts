@@ -107,8 +107,8 @@ describe("movement", () => {
     expect(movement.donors.map(({ intent }) => intent)).toEqual([`scaleDown/${facts.pods[0]?.key}`]);
     expect(movement.held).toBe(undefined);
     const away = { state: "down", asked: 2, failing: 2, silent: 0 } as const;
-    expect(movementOf(down, sets, taker, true, away, []).held).toBe("DependencyFreeze");
-    expect(movementOf(down, sets, taker, false, dependenciesOf(down), []).held).toBe("NotHandedOver");
+    expect(movementOf(down, sets, taker, true, away, []).held?.reason).toBe("DependencyFreeze");
+    expect(movementOf(down, sets, taker, false, dependenciesOf(down), []).held?.reason).toBe("NotHandedOver");
   });
 });
 

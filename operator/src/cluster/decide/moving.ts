@@ -1,19 +1,27 @@
 // Which pods are to be left and by whom they may be taken in: the donors and targets that the move planner gets. Pure.
 import type { IntentId } from "@wscluster/protocol";
 import { type ClusterFacts, type EdgePodFacts, freshValue, type ServerPodFacts } from "../facts.ts";
-import type { Donor, Target } from "../../moves/planner.ts";
+import { type Donor, rankOf, type Target } from "../../moves/planner.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { hasEdge, liveEdges } from "./edges.ts";
-import { doomOf, isCordoned, isEvacuated } from "./evacuation.ts";
+import { doomOf, isCordoned, isEvacuated, isInLastPart } from "./evacuation.ts";
 import { intentFor } from "./decision.ts";
+import { type Hold, holdOf, type MoveClass } from "./holds.ts";
 import { attachedPods, type PlannedSet } from "./sets.ts";
 
 export type Movement = {
   readonly donors: readonly Donor[];
+  /** Of the donors: those that may be asked now. */
+  readonly allowed: readonly Donor[];
   readonly targets: readonly Target[];
-  /** Why nothing may move now although somebody should. */
-  readonly held: "DependencyFreeze" | "MovesPaused" | "NotHandedOver" | undefined;
+  /** Why the others may not, of the most urgent one that may not. */
+  readonly held: Hold | { readonly reason: "NotHandedOver"; readonly message: string } | undefined;
 };
+
+const NOT_HANDED_OVER = {
+  reason: "NotHandedOver",
+  message: "new connections are still being led to the set that is to take over",
+} as const;
 
 export function movementOf(
   facts: ClusterFacts,
@@ -24,21 +32,31 @@ export function movementOf(
   leavingEdges: readonly string[],
 ): Movement {
   const all = [...podDonors(facts, sets, taker), ...edgeDonors(facts, leavingEdges)];
-  const targets = taker === undefined ? [] : targetsOf(facts, taker);
   // A pod may not be asked to send to itself or to one that leaves as well; targets are of the taker and attached.
-  const held =
-    dependencies.state !== "ok"
-      ? "DependencyFreeze"
-      : facts.spec.moves?.paused === true
-        ? "MovesPaused"
-        : isHandedOver
-          ? undefined
-          : "NotHandedOver";
-  // Targets are proved one by one: who has somebody else's deadline does not wait for the hand-over.
-  const urgent = all.filter((donor) => donor.isEmergency === true);
-  return held === "NotHandedOver" && urgent.length > 0
-    ? { donors: urgent, targets, held: undefined }
-    : { donors: all, targets, held };
+  const targets = taker === undefined ? [] : targetsOf(facts, taker, dependencies);
+  const allowed: Donor[] = [];
+  let held: Movement["held"];
+  for (const donor of all.toSorted((a, b) => rankOf(a.intent) - rankOf(b.intent))) {
+    const hold =
+      holdOf(facts, dependencies, classOf(facts, donor)) ??
+      // Targets are proved one by one: who has somebody else's deadline does not wait for the hand-over.
+      (isHandedOver || donor.isEmergency === true ? undefined : NOT_HANDED_OVER);
+    if (hold === undefined) allowed.push(donor);
+    held ??= hold;
+  }
+  return { donors: all, allowed, targets, held };
+}
+
+/** What a donor's moves are, as far as it matters for who may stop them. */
+function classOf(facts: ClusterFacts, donor: Donor): MoveClass {
+  const kind = donor.intent.slice(0, donor.intent.indexOf("/"));
+  if (donor.isEmergency === true) {
+    const pod = facts.pods.find((one) => one.key === donor.key);
+    return kind === "evacuate" && pod !== undefined && isInLastPart(facts, pod) ? "lastPart" : "evacuation";
+  }
+  // Of a pod that has begun to leave, the rest follows: a window that closes in between must not leave it hanging for days.
+  if (kind === "evacuate" || kind === "scaleDown") return "evacuation";
+  return kind === "rollback" ? "wayBack" : "voluntary";
 }
 
 function podDonors(facts: ClusterFacts, sets: readonly PlannedSet[], taker: PlannedSet | undefined): Donor[] {
@@ -105,10 +123,17 @@ function edgeDonors(facts: ClusterFacts, leavingEdges: readonly string[]): Donor
 }
 
 /** No grant names a pod before every live edge knows it: its clients would be led nowhere. */
-export function targetsOf(facts: ClusterFacts, taker: PlannedSet): Target[] {
+export function targetsOf(
+  facts: ClusterFacts,
+  taker: PlannedSet,
+  dependencies: Pick<Dependencies, "state"> = { state: "ok" },
+): Target[] {
   const edges = hasEdge(facts) ? liveEdges(facts) : [];
   if (hasEdge(facts) && edges.length === 0) return [];
-  const pods = attachedPods(facts.pods, taker);
+  // While the store is away for most, who has it can still take in those who have no time to wait.
+  const pods = attachedPods(facts.pods, taker).filter(
+    (pod) => dependencies.state === "ok" || freshValue(pod.state)?.broker.ok === true,
+  );
   const safe = targetsAmong(
     pods.filter((pod) => !isCordoned(facts, pod)),
     edges,

@@ -18,6 +18,7 @@ import { RENDERER_VERSION, serverTemplateFor } from "./children/server-template.
 import type { Dependencies } from "./dependencies.ts";
 import { receiptsOf } from "./decision.ts";
 import { edgeBehind, edgeMissing, isHandedOver } from "./edges.ts";
+import { type Hold, holdOf, waitFor, windowHold } from "./holds.ts";
 import { attachedPods, isSwitched, nameOf, nextAttempt, otherColor, type PlannedSet, takerOf } from "./sets.ts";
 
 /** Two observations at least this far apart without a rise mean: nobody arrives any more. */
@@ -58,12 +59,14 @@ class Draft {
   waiting: Waiting | undefined;
   requeueAfterMs: number | undefined;
   readonly #facts: ClusterFacts;
+  readonly #dependencies: Dependencies;
   /** The store is away: no step is taken and no time is counted. */
   readonly #isFrozen: boolean;
 
   constructor(facts: ClusterFacts, dependencies: Dependencies) {
     this.#facts = facts;
     this.sets = facts.sets.map((set) => ({ ...set, live: set }));
+    this.#dependencies = dependencies;
     this.#isFrozen = dependencies.state === "down";
   }
 
@@ -99,6 +102,12 @@ class Draft {
     if (candidate?.revision === wanted) return;
     const present = this.sets.find((set) => set.revision === wanted);
     if (present?.aborted !== undefined) return;
+    // Nothing that people notice begins outside of the maintenance windows; what was never served has nobody who notices.
+    const hold = candidate === undefined && stable !== undefined ? windowHold(this.#facts) : undefined;
+    if (hold !== undefined) {
+      this.waiting = { ...waitFor(hold), sinceMs: this.#facts.nowMs };
+      return;
+    }
     if (candidate !== undefined) this.#supersede(candidate);
     this.#begin(present);
   }
@@ -193,13 +202,18 @@ class Draft {
       return;
     }
     const waiting = this.#waitingOf(candidate);
+    const hold = waiting === undefined && candidate.step === "verify" ? windowHold(this.#facts) : undefined;
+    if (hold !== undefined) {
+      this.waiting = { ...waitFor(hold), sinceMs: nowMs };
+      return;
+    }
     if (waiting === undefined) {
       this.#step(candidate);
       return;
     }
     const held = this.#heldReason(candidate);
     if (held !== undefined) {
-      this.waiting = { ...waiting, ...heldText(held) };
+      this.waiting = { ...waiting, ...waitFor(held) };
       return;
     }
     const sinceMs = this.#progressSince(candidate);
@@ -220,10 +234,13 @@ class Draft {
     if (stable !== undefined) this.#requeue(deadlineMs - nowMs);
   }
 
-  #heldReason(candidate: PlannedSet): "DependencyFreeze" | "MovesPaused" | undefined {
+  /** What stops the candidate from getting on, of that which is nobody's fault: it stops the time, too. */
+  #heldReason(candidate: PlannedSet): Hold | undefined {
     if (candidate.step === "provision") return undefined;
-    if (this.#isFrozen) return "DependencyFreeze";
-    return candidate.step === "move" && this.#facts.spec.moves?.paused === true ? "MovesPaused" : undefined;
+    // Pods that cannot be asked are a fault with a deadline, a store that is known to be away is not.
+    const dependencies = { state: this.#isFrozen ? "down" : "ok" } as const;
+    if (candidate.step === "move") return holdOf(this.#facts, dependencies, "voluntary");
+    return this.#isFrozen ? holdOf(this.#facts, dependencies, "evacuation") : undefined;
   }
 
   #progressSince(candidate: PlannedSet): number {
@@ -257,7 +274,13 @@ class Draft {
         };
       }
       case "verify": {
-        if (this.#isFrozen) return { ...heldText("DependencyFreeze"), sinceMs };
+        if (this.#isFrozen) {
+          return {
+            reason: "DependencyFreeze",
+            message: "the store does not answer to a majority of the pods",
+            sinceMs,
+          };
+        }
         if (!allReady) {
           return { reason: "Verifying", message: `${ready} of ${candidate.replicas} pods are ready`, sinceMs };
         }
@@ -322,8 +345,8 @@ class Draft {
   /** An aborted set is done when nobody is left, or after the progress deadline when a few are left that do not move. */
   #hasGivenBack(set: PlannedSet, mine: readonly ServerPodFacts[]): boolean {
     if (mine.every(isEmpty)) return true;
-    const { pods, nowMs, spec } = this.#facts;
-    if (this.#isFrozen || spec.moves?.paused === true || set.movedAtMs === undefined) return false;
+    const { pods, nowMs } = this.#facts;
+    if (holdOf(this.#facts, this.#dependencies, "wayBack") !== undefined || set.movedAtMs === undefined) return false;
     if (nowMs - set.movedAtMs < this.#progressDeadlineMs || mine.some((pod) => connectionsOf(pod) === undefined))
       return false;
     return isFew(knownConnections(mine), knownConnections(pods));
@@ -468,12 +491,6 @@ function unreachable(pod: ServerPodFacts, sinceMs: number): Omit<Waiting, "deadl
 
 function behind(edge: { edge: string; why: string }, sinceMs: number): Omit<Waiting, "deadlineMs" | "then"> {
   return { reason: "EdgeNotAcknowledged", message: `edge pod ${edge.edge}: ${edge.why}`, sinceMs };
-}
-
-function heldText(held: "DependencyFreeze" | "MovesPaused"): { reason: ConditionReason; message: string } {
-  return held === "DependencyFreeze"
-    ? { reason: held, message: "the store does not answer to a majority of the pods; everything stays as it is" }
-    : { reason: held, message: "`moves.paused` is set; everything stays as it is" };
 }
 
 function assertNever(value: never): never {

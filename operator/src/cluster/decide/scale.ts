@@ -4,6 +4,7 @@ import { type ClusterFacts, connectionsOf, freshValue, knownConnections, type Se
 import type { EventValue } from "../plan.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { cordonSurge, doomedPods, doomOf, isCordoned } from "./evacuation.ts";
+import { holdOf } from "./holds.ts";
 import { DEFAULT_RETAIN_SECONDS } from "./rollout.ts";
 import { attachedPods, nameOf, type PlannedSet } from "./sets.ts";
 import { lowestReplicas } from "./victims.ts";
@@ -30,7 +31,7 @@ export function planScale(
   const detach: ServerPodFacts[] = [];
   let held: string | undefined;
   const events: EventValue[] = [];
-  const mayEvacuate = dependencies.state === "ok" && facts.spec.moves?.paused !== true;
+  const mayEvacuate = holdOf(facts, dependencies, "evacuation") === undefined;
   for (const set of sets) {
     const surge = set === taker && isAtRest && set.live !== undefined && mayEvacuate ? cordonSurge(facts, set) : 0;
     const wanted = wantedReplicas(facts, set, isAtRest) + surge;
@@ -115,8 +116,8 @@ function stragglingPod(
   dependencies: Dependencies,
 ): ServerPodFacts | undefined {
   if (set.role !== "retired" || set.step !== "seal" || set.live?.step !== "seal") return undefined;
-  if (set.live.countedPods !== attached.length || dependencies.state !== "ok") return undefined;
-  if (facts.spec.moves?.paused === true) return undefined;
+  if (set.live.countedPods !== attached.length || holdOf(facts, dependencies, "voluntary") !== undefined)
+    return undefined;
   const retainMs = (facts.spec.rollout?.retainSeconds ?? DEFAULT_RETAIN_SECONDS) * 1000;
   if (facts.nowMs < (set.movedAtMs ?? facts.nowMs) + retainMs + STRAGGLER_MS) return undefined;
   return attached.filter((pod) => (connectionsOf(pod) ?? 0) > 0).toSorted((a, b) => (a.key < b.key ? -1 : 1))[0];
@@ -146,8 +147,8 @@ function chooseLeaver(
   wanted: number,
   dependencies: Dependencies,
 ): Choice {
-  if (dependencies.state !== "ok") return { kind: "held", why: "the store does not answer to a majority of the pods" };
-  if (facts.spec.moves?.paused === true) return { kind: "held", why: "`moves.paused` is set" };
+  const hold = holdOf(facts, dependencies, "voluntary");
+  if (hold !== undefined) return { kind: "held", why: hold.message };
   const known = attached.flatMap((pod) => {
     const state = freshValue(pod.state);
     return state === undefined ? [] : [{ pod, connections: state.connections, capacity: state.capacity }];

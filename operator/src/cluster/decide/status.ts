@@ -5,6 +5,7 @@ import { timestampOf } from "./children/replica-set.ts";
 import { conditionsFor } from "./conditions.ts";
 import { type Decision, receiptsFor, receiptsOf } from "./decision.ts";
 import { hasEdge } from "./edges.ts";
+import { holdOf } from "./holds.ts";
 import { connectionsLeft } from "./moving.ts";
 import { preflightReport } from "./preconditions.ts";
 import type { Waiting } from "./rollout.ts";
@@ -42,9 +43,20 @@ export function statusFor(decision: Decision): WebSocketClusterStatus {
     ...(hasEdge(facts) || edgePods.length > 0
       ? { edge: { replicas: edgePods.length, ready: edgePods.filter((pod) => pod.ready).length } }
       : {}),
+    ...movesStatusFor(decision),
     ...(progress === undefined ? {} : { rollout: progress }),
     ...(preflight === undefined ? {} : { preflight }),
   };
+}
+
+function movesStatusFor({ facts, dependencies }: Decision): Pick<WebSocketClusterStatus, "moves"> {
+  const hold = holdOf(facts, dependencies, "voluntary");
+  const { cutUnderFreeze } = facts.memory;
+  const moves = {
+    ...(hold === undefined ? {} : { held: hold.reason }),
+    ...(cutUnderFreeze === 0 ? {} : { cutUnderFreeze }),
+  };
+  return Object.keys(moves).length === 0 ? {} : { moves };
 }
 
 /**
@@ -123,7 +135,7 @@ function rolloutStatusFor(decision: Decision, left: number): RolloutStatus | und
     ...(subject.step === "move" && left > 0 && perSecond !== undefined && perSecond > 0
       ? etaOf(left, perSecond, facts.memory.perSecond)
       : {}),
-    ...(subject.step === "move" && left > 0 ? { limitedBy: decision.movement.held ?? moves.limitedBy } : {}),
+    ...(subject.step === "move" && left > 0 ? { limitedBy: decision.movement.held?.reason ?? moves.limitedBy } : {}),
     ...(rollout.waiting === undefined ? {} : { waiting: waitingFor(facts, rollout.waiting) }),
   };
 }

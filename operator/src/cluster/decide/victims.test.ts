@@ -27,6 +27,7 @@ const pod = (name: string, more: Partial<ServerPodFacts> = {}): ServerPodFacts =
   ready: true,
   readySinceMs: 0,
   deleting: false,
+  end: undefined,
   running: true,
   trouble: undefined,
   createdAtMs: 0,

@@ -95,13 +95,15 @@ export function deletePod(table: ObjectTable, fleet: Fleet, pod: Stored, nowMs: 
     return;
   }
   fleet.terminate(pod.metadata.uid);
-  table.put({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: new Date(nowMs).toISOString() } });
+  const deletionTimestamp = new Date(nowMs + GRACE_MS).toISOString();
+  const deletionGracePeriodSeconds = GRACE_MS / 1_000;
+  table.put({ ...pod, metadata: { ...pod.metadata, deletionTimestamp, deletionGracePeriodSeconds } });
 }
 
 export function runTerminations(table: ObjectTable, fleet: Fleet, nowMs: number): void {
   for (const { object, name, uid, deleting } of podViews(table)) {
     if (!deleting) continue;
-    const sinceMs = nowMs - Date.parse(object.metadata.deletionTimestamp ?? "");
+    const sinceMs = nowMs - Date.parse(object.metadata.deletionTimestamp ?? "") + GRACE_MS;
     fleet.drainItself(uid, 5, sinceMs >= GRACE_MS - 5_000);
     if ((fleet.servers.get(uid)?.connections ?? 0) > 0 && sinceMs < GRACE_MS) continue;
     fleet.stop(uid);

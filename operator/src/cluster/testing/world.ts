@@ -35,6 +35,8 @@ export class World {
   actions = 0;
   operatorIsUp = true;
   canReadNodes = true;
+  /** The kill switch of the whole operator. */
+  operatorPaused = false;
   /** Somebody else's deadline was seen: the emergency pace holds. */
   isEmergency = false;
   readonly #drained = new Set<string>();
@@ -239,6 +241,7 @@ export class World {
       nodes: this.canReadNodes ? list("Node") : undefined,
       memory: this.#memory.facts(nowMs, this.#limits()),
       defaults: this.defaults,
+      operatorPaused: this.operatorPaused,
     };
   }
 
@@ -410,7 +413,14 @@ export class World {
 
 function condition(status: WebSocketClusterStatus | undefined): string {
   const parts = (status?.conditions ?? [])
-    .filter(({ type }) => type === "Ready" || type === "Progressing" || type === "DependenciesReady")
+    .filter(
+      ({ type, status: value, reason }) =>
+        type === "Ready" ||
+        type === "Progressing" ||
+        type === "DependenciesReady" ||
+        // Told only where it tells something of its own.
+        (type === "MovesAllowed" && value === "False" && reason !== "DependencyFreeze"),
+    )
     .map(({ type, status: value, reason }) => `${type}=${value}(${reason})`);
   const progressing = status?.conditions?.find(({ type }) => type === "Progressing");
   const told = ["MovingConnections", "GivingBack", "ScalingDown"].includes(progressing?.reason ?? "")
