@@ -15,7 +15,11 @@ const list = z
 export const runConfigSchema = z.object({
   WSC_NAMESPACES: list.describe("Namespaces to operate, separated by commas; empty = all."),
   WSC_OPERATOR_NAMESPACE: z.string().min(1).default("wscluster-system").describe("Namespace of the Lease."),
-  WSC_LEASE_NAME: z.string().min(1).default("wscluster-operator").describe("Name of the Lease."),
+  WSC_LEASE_NAME: z
+    .string()
+    .min(1)
+    .default("wscluster-operator")
+    .describe("Name of the Lease, and of the ConfigMap with the operator's switches."),
   WSC_AGENT_IMAGE: z
     .string()
     .min(1)

@@ -11,15 +11,20 @@ import {
 import { Caches } from "./cluster/caches.ts";
 import { ClusterReconciler } from "./cluster/controller.ts";
 import { Fencing } from "./cluster/fencing.ts";
+import { ClusterMetrics, type OperatorMetrics } from "./cluster/cluster-metrics.ts";
 import { OPERATOR_METRICS } from "./cluster/metrics.ts";
+import { OperatorSwitches } from "./cluster/switches.ts";
 import { createJsonSender } from "./contract/http-json.ts";
 import { StatePoller } from "./contract/poller.ts";
 import { ContractWriter } from "./contract/writer.ts";
 import { Connection, EventRecorder, KubeClient, LeaderElector, loadAccess } from "./kube/index.ts";
+import { controllerMetricsFor } from "./controller-metrics.ts";
 import type { RunConfig } from "./run-config.ts";
 import { Controller, systemClock } from "./runtime/index.ts";
 
 const CONTROLLER = "websocketcluster";
+/** A new leader reads its switches before it acts; where they cannot be read, it acts all the same. */
+const SWITCHES_WAIT_MS = 5_000;
 
 export type RunOptions = {
   readonly config: RunConfig;
@@ -50,6 +55,18 @@ export async function runOperator({ config, kubeconfigPath, inCluster }: RunOpti
     namespaces: config.WSC_NAMESPACES,
     onProblem: ({ resource, doing, error }) => problem({ resource, doing }, error),
   });
+  const switches = new OperatorSwitches({
+    client,
+    clock,
+    random: Math.random,
+    namespace: config.WSC_OPERATOR_NAMESPACE,
+    name: config.WSC_LEASE_NAME,
+    onProblem: ({ doing, error }) => problem({ resource: "the operator's ConfigMap", doing }, error),
+  });
+  const onSwitch = (movesPaused: boolean): void => {
+    log.warn({ movesPaused }, movesPaused ? "every move is stopped" : "moves go on");
+    for (const key of caches.keys()) term?.enqueue(key);
+  };
   const sender = createJsonSender();
   const events = new EventRecorder({
     client,
@@ -78,6 +95,7 @@ export async function runOperator({ config, kubeconfigPath, inCluster }: RunOpti
         events,
         log,
         metrics,
+        switches,
         isLeader: () => elector.isLeader(),
         signal,
       });
@@ -97,7 +115,11 @@ export async function runOperator({ config, kubeconfigPath, inCluster }: RunOpti
       // Standby is ready too: leadership is not readiness, or an upgrade would wait for itself.
       "GET /readyz": () =>
         caches.hasSynced() ? { status: 200, body: "ok" } : { status: 503, body: "caches have not synced" },
-      "GET /metrics": async () => ({ status: 200, body: await metrics.text(), contentType: metrics.contentType }),
+      "GET /metrics": async () => {
+        term?.collect();
+        metrics.set("wscluster_operator_moves_paused", switches.movesPaused ? 1 : 0);
+        return { status: 200, body: await metrics.text(), contentType: metrics.contentType };
+      },
     },
   );
   const onChange = (key: string): void => term?.enqueue(key);
@@ -114,6 +136,7 @@ export async function runOperator({ config, kubeconfigPath, inCluster }: RunOpti
       { name: "pod connections", stop: () => sender.close(), stopWithinMs: 1_000 },
       { name: "events", stop: () => events.stop(), stopWithinMs: 3_000 },
       { name: "caches", start: () => caches.start(onChange), stop: () => caches.stop(), stopWithinMs: 5_000 },
+      { name: "switches", start: () => switches.start(onSwitch), stop: () => switches.stop(), stopWithinMs: 2_000 },
       { name: "election", start: () => elector.start(), stop: () => elector.stop(), stopWithinMs: 15_000 },
     ],
     log,
@@ -132,7 +155,7 @@ export async function runOperator({ config, kubeconfigPath, inCluster }: RunOpti
   });
 }
 
-type Term = { enqueue(key: string): void; stop(): Promise<void> };
+type Term = { enqueue(key: string): void; collect(): void; stop(): Promise<void> };
 
 type TermParts = {
   readonly config: RunConfig;
@@ -141,7 +164,8 @@ type TermParts = {
   readonly sender: ReturnType<typeof createJsonSender>;
   readonly events: EventRecorder;
   readonly log: Logger;
-  readonly metrics: ReturnType<typeof createMetrics<typeof OPERATOR_METRICS>>;
+  readonly metrics: OperatorMetrics;
+  readonly switches: OperatorSwitches;
   readonly isLeader: () => boolean;
   readonly signal: AbortSignal;
 };
@@ -150,6 +174,8 @@ type TermParts = {
 function startTerm(parts: TermParts): Term {
   const { config, client, caches, sender, log, metrics, signal } = parts;
   const clock = systemClock;
+  const clusters = new ClusterMetrics(metrics);
+  const loop = controllerMetricsFor(metrics, CONTROLLER, config.WSC_WORKERS, () => controller);
   const poller = new StatePoller({ clock, send: sender.send, onPolled: (key) => controller.enqueue(key) });
   const reconciler = new ClusterReconciler({
     api: client,
@@ -166,6 +192,8 @@ function startTerm(parts: TermParts): Term {
       installation: `${config.WSC_OPERATOR_NAMESPACE}/${config.WSC_LEASE_NAME}`,
     }),
     mayAct: parts.isLeader,
+    operatorPaused: () => parts.switches.movesPaused,
+    metrics: clusters,
     log,
   });
   const controller: Controller = new Controller({
@@ -176,35 +204,28 @@ function startTerm(parts: TermParts): Term {
     reconcile: (key, context) =>
       reconciler.reconcile(key, { ...context, signal: AbortSignal.any([context.signal, signal]) }),
     resync: { everyMs: 10 * 60_000, keys: () => caches.keys() },
-    onPass: ({ key, outcome, durationMs, error, retryInMs }) => {
-      metrics.add("controller_runtime_reconcile_total", 1, { controller: CONTROLLER, result: outcome });
-      metrics.observe("controller_runtime_reconcile_time_seconds", durationMs / 1_000, { controller: CONTROLLER });
-      metrics.set("controller_runtime_active_workers", controller.activeWorkers, { controller: CONTROLLER });
-      if (outcome !== "error") return;
-      metrics.add("controller_runtime_reconcile_errors_total", 1, { controller: CONTROLLER });
-      log.warn({ key, error: textOf(error), retryInMs }, "pass failed");
+    onPass: (pass) => {
+      loop.onPass(pass);
+      if (pass.outcome !== "error") return;
+      log.warn({ key: pass.key, error: textOf(pass.error), retryInMs: pass.retryInMs }, "pass failed");
     },
-    queueHooks: {
-      onDepth: (depth) => metrics.set("workqueue_depth", depth, { name: CONTROLLER }),
-      onAdd: () => metrics.add("workqueue_adds_total", 1, { name: CONTROLLER }),
-      onTaken: (_key, waitedMs) =>
-        metrics.observe("workqueue_queue_duration_seconds", waitedMs / 1_000, { name: CONTROLLER }),
-    },
+    queueHooks: loop.queueHooks,
   });
-  metrics.set("controller_runtime_max_concurrent_reconciles", config.WSC_WORKERS, { controller: CONTROLLER });
   let isStopped = false;
   // No decision before every cache is full: what is missing would be made again.
-  void caches.waitForSync(signal).then((synced) => {
+  void Promise.all([caches.waitForSync(signal), parts.switches.settle(SWITCHES_WAIT_MS)]).then(([synced]) => {
     if (!synced || isStopped || signal.aborted) return;
     for (const key of caches.keys()) controller.enqueue(key);
     controller.start();
   });
   return {
     enqueue: (key) => controller.enqueue(key),
+    collect: () => loop.collect(),
     async stop() {
       isStopped = true;
       poller.stop();
       await controller.stop();
+      clusters.clear();
     },
   };
 }

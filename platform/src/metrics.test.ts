@@ -20,6 +20,15 @@ describe("createMetrics", () => {
     expect(text).toContain('app_seconds_bucket{le="1"} 1');
   });
 
+  it("forgets a series", async () => {
+    const metrics = createMetrics({ app_size: { kind: "gauge", help: "Size.", labels: ["of"] } } as const);
+    metrics.set("app_size", 1, { of: "a" });
+    metrics.set("app_size", 2, { of: "b" });
+    metrics.remove("app_size", { of: "a" });
+    expect(await metrics.text()).not.toContain('of="a"');
+    expect(await metrics.text()).toContain('app_size{of="b"} 2');
+  });
+
   it("refuses a metric used as another kind", () => {
     expect(() => createMetrics(table).set("app_seconds", 1)).toThrow("app_seconds");
   });

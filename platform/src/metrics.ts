@@ -12,6 +12,8 @@ export type Metrics<Name extends string> = {
   add(name: Name, amount?: number, labels?: Labels): void;
   set(name: Name, value: number, labels?: Labels): void;
   observe(name: Name, value: number, labels?: Labels): void;
+  /** Forgets one series of a gauge: what it spoke of is gone. */
+  remove(name: Name, labels: Labels): void;
   /** Exposition text for `/metrics`. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -38,6 +40,7 @@ export function createMetrics<T extends MetricTable>(table: T, withProcess = fal
     add: (name, amount = 1, labels = {}) => get(name, Counter).inc(labels, amount),
     set: (name, value, labels = {}) => get(name, Gauge).set(labels, value),
     observe: (name, value, labels = {}) => get(name, Histogram).observe(labels, value),
+    remove: (name, labels) => get(name, Gauge).remove(labels),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };

@@ -23,6 +23,7 @@ import type { ContractWriter, WriteOutcome, WriteTarget } from "../contract/writ
 import { labelsFor, metadataFor } from "./decide/children/labels.ts";
 import { attachedPods } from "./decide/sets.ts";
 import { lawViolation } from "./decide/victims.ts";
+import type { GrantReport } from "./cluster-metrics.ts";
 import type { ClusterFacts, ServerPodFacts } from "./facts.ts";
 import type { ClusterMemory } from "./memory.ts";
 import type { Action, Plan } from "./plan.ts";
@@ -61,7 +62,12 @@ export type ActContext = {
   readonly signal: AbortSignal;
 };
 
-export type ActReport = { readonly wrote: number; readonly effects: number; readonly notes: readonly string[] };
+export type ActReport = {
+  readonly wrote: number;
+  readonly effects: number;
+  readonly notes: readonly string[];
+  readonly grants: readonly GrantReport[];
+};
 
 export async function act(plan: Plan, context: ActContext, ports: ActPorts): Promise<ActReport> {
   const run = new Run(context, ports);
@@ -72,13 +78,14 @@ export async function act(plan: Plan, context: ActContext, ports: ActPorts): Pro
       throw new ActError("deposed", `cannot act on ${context.scope}: this process does not lead any more`);
     await run.do(action);
   }
-  return { wrote: run.wrote, effects: run.effects, notes: run.notes };
+  return { wrote: run.wrote, effects: run.effects, notes: run.notes, grants: run.grants };
 }
 
 class Run {
   wrote = 0;
   effects = 0;
   readonly notes: string[] = [];
+  readonly grants: GrantReport[] = [];
   readonly #context: ActContext;
   readonly #ports: ActPorts;
   readonly #detached = new Set<string>();
@@ -231,7 +238,11 @@ class Run {
       grants.map(async (grant) => {
         const target = this.#targetOf((pod) => pod.key === grant.source);
         // Debited before it is sent: an answer that never comes must not give the tokens back.
-        if (target === undefined || !memory.spend(grant, nowMs(), paceLimitsOf(facts.spec.moves))) return;
+        if (target === undefined) return;
+        if (!memory.spend(grant, nowMs(), paceLimitsOf(facts.spec.moves))) {
+          this.grants.push({ grant, outcome: "unpaid" });
+          return;
+        }
         const { intent, count, windowMs, deadlineMs, targets, edge } = grant;
         const body = {
           intent,
@@ -242,6 +253,7 @@ class Run {
           ...(edge === undefined ? {} : { select: { edge } }),
         };
         const outcome = await writer.grant(target, body, epoch, this.#adminKey(), signal);
+        this.grants.push({ grant, outcome: outcome.kind });
         this.#judge(outcome, target, `grant ${intent} count=${count}`);
       }),
     );

@@ -17,6 +17,7 @@ import { type PaceLimits, paceLimitsOf } from "../moves/limits.ts";
 import type { Clock, ReconcileContext, ReconcileResult } from "../runtime/index.ts";
 import { act, ActError, type ActReport, adminPortOf } from "./act.ts";
 import type { Caches } from "./caches.ts";
+import type { ClusterMetrics } from "./cluster-metrics.ts";
 import { decide } from "./decide/index.ts";
 import { invalidSpecConditions } from "./decide/conditions.ts";
 import type { ClusterFacts, OperatorDefaults } from "./facts.ts";
@@ -41,6 +42,10 @@ export type ControllerPorts = {
   readonly randomKey: () => string;
   readonly defaults: OperatorDefaults;
   readonly fencing: Fencing;
+  /** Sees every pass; absent = nobody counts. */
+  readonly metrics?: Pick<ClusterMetrics, "saw" | "did" | "forget">;
+  /** The kill switch of the whole operator. */
+  readonly operatorPaused?: () => boolean;
   /** Whether this process leads at this moment: asked before each write, since a stopped process wakes up late. */
   readonly mayAct: () => boolean;
   readonly log: {
@@ -106,6 +111,7 @@ export class ClusterReconciler {
     }
     const { facts } = observed;
     const plan = decide(facts);
+    this.#ports.metrics?.saw(key, facts, plan);
     mine.memory.observe(plan, nowMs);
     mine.memory.learnPace(plan.pressures, paceLimitsOf(facts.spec.moves), nowMs);
     this.#ports.poller.watch(key, pollTargetsOf(facts), POLL_MS[plan.poll]);
@@ -123,6 +129,7 @@ export class ClusterReconciler {
       }
       throw error;
     }
+    this.#ports.metrics?.did(report.grants);
     if (report.effects > 0) this.#ports.poller.nudge(key);
     const laterMs = await this.#writeStatus(key, cluster, mine, plan.status, facts.cluster.status, context.signal);
     for (const event of plan.events) this.#tell(cluster, event);
@@ -151,6 +158,7 @@ export class ClusterReconciler {
       arrivals: (uid: string) => poller.arrivals(uid),
       memory: mine.memory.facts(nowMs, paceOf(cluster)),
       defaults,
+      operatorPaused: this.#ports.operatorPaused?.() ?? false,
     };
   }
 
@@ -281,6 +289,7 @@ export class ClusterReconciler {
   #forget(key: string): void {
     this.#clusters.delete(key);
     this.#ports.poller.forget(key);
+    this.#ports.metrics?.forget(key);
     for (const writes of this.#ownWrites.values()) writes.forget(key);
   }
 

@@ -20,6 +20,65 @@ export const OPERATOR_METRICS = {
     labels: ["name"],
     buckets: [0.001, 0.01, 0.1, 0.5, 1, 5, 10, 60],
   },
+  workqueue_work_duration_seconds: {
+    kind: "histogram",
+    help: "Seconds that a key was worked on.",
+    labels: ["name"],
+    buckets: [0.001, 0.01, 0.1, 0.5, 1, 5, 10, 60],
+  },
+  workqueue_retries_total: { kind: "counter", help: "Keys added again after a failed pass.", labels: ["name"] },
+  workqueue_unfinished_work_seconds: {
+    kind: "gauge",
+    help: "Seconds of all passes that are under way.",
+    labels: ["name"],
+  },
+  workqueue_longest_running_processor_seconds: {
+    kind: "gauge",
+    help: "Seconds of the longest pass that is under way.",
+    labels: ["name"],
+  },
   rest_client_requests_total: { kind: "counter", help: "Requests to the API server.", labels: ["code", "method"] },
   leader_election_master_status: { kind: "gauge", help: "1 on the leader.", labels: ["name"] },
+  wscluster_operator_clusters: { kind: "gauge", help: "Clusters that this process operates; 0 on a standby." },
+  wscluster_operator_sets: { kind: "gauge", help: "Sets with pods, over all clusters, by role.", labels: ["role"] },
+  wscluster_operator_held: {
+    kind: "gauge",
+    help: "Clusters whose moves are stopped, by reason of the condition `MovesAllowed`.",
+    labels: ["reason"],
+  },
+  wscluster_operator_connections: {
+    kind: "gauge",
+    help: "Connections of a cluster, as its status reports them.",
+    labels: ["namespace", "name"],
+  },
+  wscluster_operator_tokens: {
+    kind: "gauge",
+    help: "Moves that the budget allows now, by bucket (ordinary, emergency).",
+    labels: ["namespace", "name", "bucket"],
+  },
+  wscluster_operator_pace_per_second: {
+    kind: "gauge",
+    help: "Pace of ordinary moves that was learnt from those who take in; at most `moves.maxPerSecond`.",
+    labels: ["namespace", "name"],
+  },
+  wscluster_operator_grants_total: {
+    kind: "counter",
+    help: "Grants, by intent and outcome: accepted, refused by the pod, unknown (no answer), unpaid (not sent, the budget was spent).",
+    labels: ["intent", "outcome"],
+  },
+  wscluster_operator_granted_connections_total: {
+    kind: "counter",
+    help: "Connections that sent grants allowed to move, by intent and outcome of the grant.",
+    labels: ["intent", "outcome"],
+  },
+  wscluster_operator_moves_total: {
+    kind: "counter",
+    help: "Fates of connections that were asked to move, from the receipts, by intent and outcome.",
+    labels: ["intent", "outcome"],
+  },
+  wscluster_operator_cut_under_freeze_total: {
+    kind: "counter",
+    help: "Connections that were still on pods which ended while the store was away.",
+  },
+  wscluster_operator_moves_paused: { kind: "gauge", help: "1 while `movesPaused` is set in the operator's ConfigMap." },
 } as const satisfies Record<string, MetricRow>;

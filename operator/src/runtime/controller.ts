@@ -57,6 +57,8 @@ export class Controller {
   readonly #queue: KeyedQueue;
   readonly #failures = new Map<string, number>();
   readonly #stop = new AbortController();
+  /** Start of each pass that is under way. */
+  readonly #running = new Map<string, number>();
   #workers: Promise<void>[] = [];
   #resyncTimer: Timer | undefined;
   #passes = 0;
@@ -77,6 +79,12 @@ export class Controller {
 
   get activeWorkers(): number {
     return this.#queue.heldCount;
+  }
+
+  /** How long each pass that is under way has taken so far: one that hangs is seen here first. */
+  get runningMs(): readonly number[] {
+    const nowMs = this.#options.clock.monotonicMs();
+    return [...this.#running.values()].map((sinceMs) => nowMs - sinceMs);
   }
 
   start(): void {
@@ -110,6 +118,7 @@ export class Controller {
     const { clock, reconcile, passTimeoutMs = 120_000 } = this.#options;
     const startedMs = clock.monotonicMs();
     const passId = ++this.#passes;
+    this.#running.set(key, startedMs);
     const failures = this.#failures.get(key) ?? 0;
     const timeout = new AbortController();
     const timer = clock.startTimer(passTimeoutMs, () => timeout.abort(), true);
@@ -139,6 +148,7 @@ export class Controller {
       report("error", { error, retryInMs });
     } finally {
       timer.cancel();
+      this.#running.delete(key);
     }
   }
 
