@@ -232,7 +232,8 @@ export class Subscriptions {
     // The application may have seen nothing of what was lost and have published it all the same.
     if (verdict.kind === "diverged") this.#diverge(channel, verdict.cursor, verdict.previous);
     else this.#host.onLost(frame.c, frame.prev);
-    feeds.set(frame.c, { epoch: frame.e, offset: frame.o });
+    // A life that ended where the socket stands: the first message of the next one names it.
+    if (feeds.get(frame.c)?.offset !== frame.o) feeds.set(frame.c, { epoch: frame.e, offset: frame.o });
   }
 
   #diverge(channel: Channel, cursor: Cursor, previous: Position): void {

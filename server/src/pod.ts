@@ -117,6 +117,7 @@ export class Pod {
     const checkTicket = (text: string) => verifyTicket(this.#ticketKeys, text);
     this.#context = {
       podKey: this.podKey,
+      hasLease: () => this.#hasBeenReady,
       broker,
       hub: this.hub,
       identify: createIdentify(options),

@@ -138,9 +138,10 @@ export async function simulate(seed: number, weather: Weather, clock: Simulation
   const store = new MemoryStore(() => Date.now());
   const network = new SimulatedNetwork(random);
   let born = 0;
+  let isDeaf = false;
   const start = async () => {
     const key = `pod${(born += 1)}`.padEnd(16, "0");
-    const drops = () => weather === "deaf-store" && chance(0.02);
+    const drops = () => isDeaf || (weather === "deaf-store" && chance(0.02));
     const pod = new SimulatedPod({ key, store, drops });
     network.pods.push(pod);
     await pod.start();
@@ -194,10 +195,20 @@ export async function simulate(seed: number, weather: Weather, clock: Simulation
     }
   }
 
+  if (weather === "failovers") {
+    // The last thing that happens: nobody writes to these channels any more, and what is lost must come back all the same.
+    const snapshot = store.snapshot();
+    isDeaf = true;
+    for (const person of people) person.publish(pick(CHANNELS));
+    await clock.advance(random() * 500);
+    note("a replica is promoted");
+    store.failOver(snapshot);
+    isDeaf = false;
+  }
   note("calm");
-  // A life that ended shows in the first message of the next one. (Who publishes without being subscribed does not hear of it.)
+  // Who publishes without being subscribed hears of a loss only when it publishes again.
   await clock.advance(5_000);
-  for (const person of people) for (const channel of [...CHANNELS, ...INBOXES]) person.publish(channel);
+  for (const person of people) for (const channel of INBOXES) person.publish(channel);
   for (let waited = 0; waited < QUIET_MS && judge(people, store, weather).length > 0; waited += 1_000)
     await clock.advance(1_000);
   const broken = judge(people, store, weather);

@@ -77,7 +77,7 @@ export const SERVER_FRAME_ROWS: FrameRows<ServerFrame> = {
     meaning: "The store lost writes: what came above `prev.offset` is not part of the stream any more.",
     fields: {
       c: CHANNEL,
-      e: ["text", "The epoch that goes on."],
+      e: ["text", "The epoch that goes on from there."],
       o: ["integer", "The next message is `o` + 1."],
       prev: ["{epoch, offset}", "The epoch that ended, and the last offset of it that counts."],
     },

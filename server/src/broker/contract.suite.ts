@@ -211,6 +211,7 @@ export function describeBroker(name: string, open: () => Promise<BrokerStage>): 
         expect(continuationOf({ epoch: stored.epoch, offset: 3 }, top)).toEqual({
           kind: "diverged",
           prev: { epoch: stored.epoch, offset: 1 },
+          next: top.epoch,
         });
         // The producer's memory was lost with the messages, so it is asked for them again.
         expect(await publish(a, 4)).toEqual({ kind: "out-of-order", last: 1 });

@@ -3,7 +3,8 @@
 
 import type { GapReason, Position } from "@wscluster/protocol";
 import type { Life, Page, Publication, StreamTop } from "../broker/port.ts";
-import { publicationFrame } from "../streams/frames.ts";
+import { endOf, lifeAfter } from "../streams/continuation.ts";
+import { divergedFrame, publicationFrame } from "../streams/frames.ts";
 import { textFrame } from "../transport/wire-frame.ts";
 import { Ring } from "./ring.ts";
 import type { Subscriber, Subscription } from "./subscription.ts";
@@ -105,18 +106,29 @@ export class Channel {
     this.epoch = epoch;
     if (prev.offset >= this.top) return;
     this.cuts += 1;
-    const told = textFrame(JSON.stringify({ t: "diverged", c: this.name, e: epoch, o: prev.offset, prev }));
+    const told = divergedFrame(this.name, epoch, prev);
     for (const subscription of this.live) subscription.subscriber.push(told);
     let count = this.live.length;
     for (const subscription of this.lagging) {
       if (subscription.cursor <= prev.offset) continue;
       subscription.cursor = prev.offset;
+      subscription.life = epoch;
       subscription.subscriber.push(told);
       count += 1;
     }
     this.#onGap("diverged", count);
     this.ring.truncate(prev.offset);
     this.top = prev.offset;
+  }
+
+  /**
+   * A life ended where this subscriber stands, and no message of the next one says so: it may have published there what the store
+   * then lost, and has to publish it again.
+   */
+  tellLife({ subscriber }: Subscription, life: string): void {
+    if (life === this.epoch || endOf(life, this.streamTop) !== this.top) return;
+    this.flush();
+    subscriber.push(divergedFrame(this.name, lifeAfter(life, this.streamTop), { epoch: life, offset: this.top }));
   }
 
   /** The publications between the channel's top and `to` cannot be had any more. */
@@ -189,6 +201,7 @@ export class Channel {
 
   #fallBehind(subscription: Subscription, cursor: number): void {
     this.#takeOut(subscription);
+    subscription.life = this.epoch;
     this.addLagging(subscription, cursor);
   }
 
@@ -206,6 +219,8 @@ export class Channel {
     this.lagging.delete(subscription);
     subscription.subscriber.lagging.delete(subscription);
     subscription.lagging = false;
+    if (subscription.life !== undefined) this.tellLife(subscription, subscription.life);
+    subscription.life = undefined;
     subscription.index = this.live.length;
     this.live.push(subscription);
     const { onLive } = subscription;
@@ -243,6 +258,7 @@ export class Channel {
       lagging: false,
       gone: false,
       feeding: false,
+      life: undefined,
       onLive,
     };
   }

@@ -48,7 +48,8 @@ class Reader implements Subscriber {
       this.epoch = frame.e ?? "";
     } else if (frame.t === "diverged") {
       const end = frame.prev?.offset ?? 0;
-      if (this.cursor <= end) this.faults.push(`diverged at ${end} though only at ${this.cursor}`);
+      if (this.cursor < end) this.faults.push(`diverged at ${end} though only at ${this.cursor}`);
+      if (this.epoch === frame.e) this.faults.push(`told twice of ${frame.e}`);
       for (const offset of this.seen.keys()) if (offset > end) this.seen.delete(offset);
       this.cursor = frame.o ?? 0;
       this.epoch = frame.e ?? "";

@@ -4,8 +4,7 @@ import { WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { GapReason, Position } from "@wscluster/protocol";
 import type { Broker, HeldStreams, Page, Publication } from "../broker/port.ts";
 import { continuationOf } from "../streams/continuation.ts";
-import { ephemeralFrame, publicationFrame } from "../streams/frames.ts";
-import { textFrame } from "../transport/wire-frame.ts";
+import { divergedFrame, ephemeralFrame, publicationFrame } from "../streams/frames.ts";
 import { Channel } from "./channel.ts";
 import { createGate } from "./gate.ts";
 import type { Subscriber, Subscription } from "./subscription.ts";
@@ -95,17 +94,17 @@ export class Hub implements HeldStreams {
       return;
     }
     if (continuation.kind === "diverged") {
-      const { prev } = continuation;
+      const { prev, next } = continuation;
       announce({ epoch, top, recovered: false });
-      subscription.subscriber.push(
-        textFrame(JSON.stringify({ t: "diverged", c: channel.name, e: epoch, o: prev.offset, prev })),
-      );
+      subscription.subscriber.push(divergedFrame(channel.name, next, prev));
+      subscription.life = next;
       channel.countGap("diverged");
       this.#resumeAt(channel, subscription, prev.offset);
       return;
     }
     const whole = !first || first.items[0]?.offset === continuation.after + 1;
     announce({ epoch, top, recovered: whole });
+    subscription.life = from.epoch;
     this.#resumeAt(channel, subscription, continuation.after);
   }
 
@@ -327,6 +326,7 @@ export class Hub implements HeldStreams {
 
   async #healNow(channel: Channel): Promise<void> {
     channel.state = "healing";
+    let former = channel.epoch;
     for (;;) {
       const page = await this.#broker.read(channel.stream, channel.top, WIRE_DEFAULTS.pageSize);
       const { top } = page;
@@ -336,8 +336,9 @@ export class Hub implements HeldStreams {
         return;
       }
       if (continuation.kind === "diverged") {
-        channel.enterLife(top.epoch, continuation.prev);
+        channel.enterLife(continuation.next, continuation.prev);
         channel.lives = top.lives;
+        former = continuation.next;
         // What follows the cut was not in this page: it was read after the old top.
         continue;
       }
@@ -347,7 +348,9 @@ export class Hub implements HeldStreams {
       const before = (page.items[0]?.offset ?? top.top + 1) - 1;
       if (before > channel.top) channel.skip(before, top, "history-expired");
       for (const item of page.items) channel.acceptRead(item);
-      if (channel.top >= top.top || page.items.length === 0) return;
+      if (channel.top < top.top && page.items.length > 0) continue;
+      for (const subscription of channel.live) channel.tellLife(subscription, former);
+      return;
     }
   }
 

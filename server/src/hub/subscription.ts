@@ -23,6 +23,8 @@ export type Subscription = {
   lagging: boolean;
   gone: boolean;
   feeding: boolean;
+  /** Life that the subscriber was in when it began to lag. */
+  life: string | undefined;
   /** Called once, when the subscription first stands at the top. */
   onLive: (() => void) | undefined;
 };

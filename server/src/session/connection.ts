@@ -115,9 +115,9 @@ export class Connection implements SocketOwner {
     name: keyof typeof CLOSE_CODES,
     window: { readonly minMs: number; readonly maxMs: number } = { minMs: 0, maxMs: 0 },
   ): void {
-    const { code, meaning } = CLOSE_CODES[name];
+    const { code, meaning, name: reason } = CLOSE_CODES[name];
     if (code >= 4_200 && code < 4_300) this.send({ t: "bye", code, why: meaning, ...window });
-    this.socket.close(code, name);
+    this.socket.close(code, reason);
   }
 
   // ---- inward -------------------------------------------------------------------------------------------------------------
@@ -230,6 +230,8 @@ export class Connection implements SocketOwner {
     this.producer = hello.producer;
     this.socket.pause();
     try {
+      if (!this.context.hasLease())
+        throw new BrokerUnavailable("cannot open a session: no lease of this pod was ever stored");
       await openConnection(this, hello);
     } catch (error) {
       if (!(error instanceof BrokerUnavailable)) this.context.log.error({ err: error }, "cannot open a session");

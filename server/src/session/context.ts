@@ -33,6 +33,8 @@ export interface MoveWatcher {
 
 export type SessionContext = {
   readonly podKey: string;
+  /** False until the store knows this pod: others would take its sessions for abandoned. */
+  readonly hasLease: () => boolean;
   readonly broker: Broker;
   readonly hub: Hub;
   readonly identify: Identify;

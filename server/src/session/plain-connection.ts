@@ -53,10 +53,10 @@ export class PlainConnection extends Connection implements Subscriber {
   }
 
   override end(name: keyof typeof CLOSE_CODES, window: Window = { minMs: 0, maxMs: 0 }): void {
-    const { code, meaning } = CLOSE_CODES[name];
+    const { code, meaning, name: reason } = CLOSE_CODES[name];
     if (code < 4_200 || code >= 4_300) {
-      this.say({ type: "error", code: name, message: meaning });
-      this.socket.close(code, name);
+      this.say({ type: "error", code: reason, message: meaning });
+      this.socket.close(code, reason);
       return;
     }
     if (name === "drain") this.say({ type: "server_shutdown", closing: true, ...windowOf(window) });

@@ -19,7 +19,7 @@ describe("continuationOf", () => {
     ],
     [
       { epoch: "e1", offset: 91 },
-      { kind: "diverged", prev: { epoch: "e1", offset: 90 } },
+      { kind: "diverged", prev: { epoch: "e1", offset: 90 }, next: "e2" },
     ],
     [
       { epoch: "e2", offset: 93 },
@@ -27,11 +27,11 @@ describe("continuationOf", () => {
     ],
     [
       { epoch: "e2", offset: 96 },
-      { kind: "diverged", prev: { epoch: "e2", offset: 95 } },
+      { kind: "diverged", prev: { epoch: "e2", offset: 95 }, next: "e3" },
     ],
     [
       { epoch: "e3", offset: 121 },
-      { kind: "diverged", prev: { epoch: "e3", offset: 120 } },
+      { kind: "diverged", prev: { epoch: "e3", offset: 120 }, next: "e3" },
     ],
     [{ epoch: "e0", offset: 1 }, { kind: "unknown" }],
   ])("of %j is %j", (from, expected) => {

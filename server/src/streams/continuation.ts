@@ -5,8 +5,8 @@ import type { StreamTop } from "../broker/port.ts";
 
 export type Continuation =
   | { readonly kind: "continue"; readonly after: number }
-  /** The position lies above what its life kept: everything above `prev.offset` is not part of the stream any more. */
-  | { readonly kind: "diverged"; readonly prev: Position }
+  /** The position lies above what its life kept: everything above `prev.offset` is not part of the stream any more. `next` = the life that goes on from there. */
+  | { readonly kind: "diverged"; readonly prev: Position; readonly next: string }
   /** The position's life is not remembered. */
   | { readonly kind: "unknown" };
 
@@ -15,5 +15,16 @@ export function continuationOf(from: Position, top: StreamTop): Continuation {
   const end = from.epoch === top.epoch ? top.top : top.lives.find(([epoch]) => epoch === from.epoch)?.[1];
   if (end === undefined) return { kind: "unknown" };
   if (from.offset <= end) return { kind: "continue", after: from.offset };
-  return { kind: "diverged", prev: { epoch: from.epoch, offset: end } };
+  return { kind: "diverged", prev: { epoch: from.epoch, offset: end }, next: lifeAfter(from.epoch, top) };
+}
+
+/** The life that began when this one ended; itself while it lasts. */
+export function lifeAfter(epoch: string, top: StreamTop): string {
+  const at = top.lives.findIndex(([former]) => former === epoch);
+  return at === -1 ? top.epoch : (top.lives[at + 1]?.[0] ?? top.epoch);
+}
+
+/** Where a former life ended; `undefined` for the present one and those that are not remembered. */
+export function endOf(epoch: string, top: StreamTop): number | undefined {
+  return top.lives.find(([former]) => former === epoch)?.[1];
 }

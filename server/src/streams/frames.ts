@@ -1,7 +1,8 @@
 // Publications as wire frames, made once per pod. Pure. Not here: who gets them.
 
+import type { Position } from "@wscluster/protocol";
 import type { Publication } from "../broker/port.ts";
-import { textFrameOf } from "../transport/wire-frame.ts";
+import { textFrame, textFrameOf } from "../transport/wire-frame.ts";
 
 /** JSON of a `pub` frame; the payload's bytes are spliced in as they were checked at entry. */
 export function publicationHead(channelJson: string, publication: Publication): string {
@@ -15,4 +16,9 @@ export function publicationFrame(channelJson: string, publication: Publication):
 
 export function ephemeralFrame(channelJson: string, user: string, data: Buffer): Buffer {
   return textFrameOf(`{"t":"pub.ephemeral","c":${channelJson},"p":${JSON.stringify(user)},"d":`, data, "}");
+}
+
+/** `epoch` goes on where `prev` ended. */
+export function divergedFrame(channel: string, epoch: string, prev: Position): Buffer {
+  return textFrame(JSON.stringify({ t: "diverged", c: channel, e: epoch, o: prev.offset, prev }));
 }

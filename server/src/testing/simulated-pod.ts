@@ -122,6 +122,7 @@ export class SimulatedPod {
     });
     this.#context = {
       podKey: key,
+      hasLease: () => true,
       broker: this.#broker,
       hub: this.hub,
       identify: createIdentify({ anonymous: true }),
