@@ -1,7 +1,7 @@
 // HMACs of the pod contract and of move tickets. Not here: what is signed (protocol/src/contract.ts), where keys come from.
 
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import { FORMAT_VERSIONS, signedText, ticketText } from "@wscluster/protocol";
+import { FORMAT_VERSIONS, probeText, signedText, ticketText } from "@wscluster/protocol";
 import type { SignedWrite, Ticket } from "@wscluster/protocol";
 
 function hmac(key: string, text: string): Buffer {
@@ -24,9 +24,24 @@ export function signWrite(key: string, write: SignedWrite): string {
 
 /** True if any of the keys made the signature. All keys are tried, in constant time each. */
 export function verifyWrite(keys: readonly string[], write: SignedWrite, signature: string): boolean {
+  return isSignedBy(keys, signedText(write), signature);
+}
+
+type Probe = Parameters<typeof probeText>[0];
+
+/** Value of the header `x-wscluster-probe`. */
+export function signProbe(key: string, probe: Probe): string {
+  return `${probe.nonce}.${hmac(key, probeText(probe)).toString("hex")}`;
+}
+
+/** True if any of the keys made the signature of a probe. */
+export function verifyProbe(keys: readonly string[], probe: Probe, signature: string): boolean {
+  return isSignedBy(keys, probeText(probe), signature);
+}
+
+function isSignedBy(keys: readonly string[], text: string, signature: string): boolean {
   if (!/^[0-9a-f]{64}$/.test(signature)) return false;
   const given = Buffer.from(signature, "hex");
-  const text = signedText(write);
   let valid = false;
   for (const key of keys) valid = equal(hmac(key, text), given) || valid;
   return valid;

@@ -45,6 +45,11 @@ export const SERVER_METRICS = {
   },
   wscluster_moves_total: { kind: "counter", help: "Moves, by outcome at this pod as source.", labels: ["outcome"] },
   wscluster_resumes_total: { kind: "counter", help: "Sessions that came to this pod, by way.", labels: ["way"] },
+  wscluster_failed_resumes_total: {
+    kind: "counter",
+    help: "Clients that wanted to go on with a session at this pod and could not, by kind (resume, move).",
+    labels: ["kind"],
+  },
   wscluster_gaps_total: { kind: "counter", help: "Gaps told to clients, by reason.", labels: ["why"] },
   wscluster_errors_total: {
     kind: "counter",

@@ -2,30 +2,40 @@
 
 import { randomBytes, randomUUID } from "node:crypto";
 import { totalmem } from "node:os";
-import { FORMAT_VERSIONS, SERVER_METRICS, WIRE_DEFAULTS, getReconnectionWindow, podKey } from "@wscluster/protocol";
+import {
+  FORMAT_VERSIONS,
+  PROBE_VERSION,
+  SERVER_METRICS,
+  WIRE_DEFAULTS,
+  getReconnectionWindow,
+  podKey,
+} from "@wscluster/protocol";
 import type { IntentId, ModeRequest, PodMode, PodState } from "@wscluster/protocol";
 import { createAdminServer, createMetrics, signTicket, verifyTicket } from "@wscluster/platform";
 import type { AdminServer } from "@wscluster/platform";
 import { createIdentify } from "./auth/identity.ts";
+import { ProbeGate } from "./auth/probe-gate.ts";
 import type { PodEntry } from "./broker/port.ts";
+import { StoreWatch } from "./broker/store-settings.ts";
 import { contractRoutes } from "./contract/routes.ts";
 import { WriteGate } from "./contract/write-gate.ts";
 import { Mover } from "./drain/mover.ts";
 import { ReceiptLedger } from "./drain/receipt-ledger.ts";
 import { ReceiptView } from "./drain/receipt-view.ts";
-import { cutAfterMs, drainTargets, drainWindowMs } from "./drain/self-drain.ts";
+import { cutAfterMs, drainOrder } from "./drain/self-drain.ts";
 import { Hub } from "./hub/hub.ts";
 import type { PodOptions } from "./pod-options.ts";
 import { Connection } from "./session/connection.ts";
 import { Control } from "./session/control.ts";
 import { PlainConnection } from "./session/plain-connection.ts";
+import { ProbeConnection, probeContextFor } from "./session/probe-connection.ts";
 import type { SessionContext } from "./session/context.ts";
 import { Presence } from "./presence/presence.ts";
 import { tendPresence } from "./presence/upkeep.ts";
 import { Registry } from "./session/registry.ts";
 import { Limits, NO_LIMITS } from "./limits/limits.ts";
 import { Gauges } from "./telemetry/gauges.ts";
-import { BROKER_SILENCE_MS, healthChecksOf, memoryLimitOf } from "./telemetry/health.ts";
+import { healthChecksOf, memoryLimitOf } from "./telemetry/health.ts";
 import type { HealthCheck } from "./telemetry/health.ts";
 import { LoadSampler, pressureOf } from "./telemetry/load.ts";
 import { DEFAULT_MARKS } from "./transport/client-socket.ts";
@@ -36,6 +46,7 @@ import { OutputTick } from "./transport/tick.ts";
 const STEP_MS = 20;
 const POLL_MS = 1_000;
 const BEAT_MS = 2_000;
+const STORE_LOOK_MS = 30_000;
 const CLOSE_WITHIN_MS = 2_000;
 
 export class Pod {
@@ -62,6 +73,8 @@ export class Pod {
   readonly #admin: AdminServer;
   readonly #context: SessionContext;
   readonly #ticketKeys: readonly string[];
+  readonly #probes: ProbeGate;
+  readonly #store: StoreWatch;
   readonly #arrivals = { named: 0, unnamed: 0 };
   #timers: NodeJS.Timeout[] = [];
   #stepTimer: NodeJS.Timeout | undefined;
@@ -70,7 +83,6 @@ export class Pod {
   #terminating = false;
   #killed = false;
   #hasBeenReady = false;
-  #lastOkMs = 0;
   #needsResync = false;
   #polling = false;
   #peers: readonly PodEntry[] = [];
@@ -89,6 +101,9 @@ export class Pod {
       Date.now,
       (limit) => this.metrics.add("wscluster_limited_total", 1, { limit }),
     );
+    const { podUid, bootNonce } = this;
+    this.#probes = new ProbeGate({ podUid, bootNonce, adminKeys: options.adminKeys });
+    this.#store = new StoreWatch(broker, Date.now);
     this.#ledger = new ReceiptLedger(broker, this.podKey);
     this.#receipts = new ReceiptView(broker, this.#ledger);
     this.hub = new Hub(broker, {
@@ -142,8 +157,9 @@ export class Pod {
         podKey: this.podKey,
         marks: options.marks ?? DEFAULT_MARKS,
         capacity: () => options.settings().maxPerPod,
-        sockets: () => this.registry.all.size,
+        sockets: () => this.registry.userSockets,
         checkTicket,
+        checkProbe: (header) => this.#probes.admits(header),
         checkToken: async (token) => (await this.#context.identify({ token })).ok,
         addressHeader: options.addressHeader,
         admitsSocket: (address) => this.#limits.admitsSocket(address),
@@ -158,8 +174,9 @@ export class Pod {
     this.#admin = createAdminServer(
       { port: options.adminPort, ...(options.host === undefined ? {} : { host: options.host }) },
       contractRoutes({
-        podUid: this.podUid,
-        bootNonce: this.bootNonce,
+        podUid,
+        podKey: this.podKey,
+        bootNonce,
         adminKeys: options.adminKeys,
         gate: this.#gate,
         state: () => this.state(),
@@ -172,6 +189,7 @@ export class Pod {
           this.mover.grant({ ...grant, cutOthers: true });
           this.#startSteps();
         },
+        sessions: this.registry.sessions,
         countGrant: (result) => this.metrics.add("wscluster_grants_total", 1, { result }),
         checkedAtMs: () => this.#load.sampledAtMs,
       }),
@@ -199,6 +217,8 @@ export class Pod {
     this.#every(this.#options.pollMs ?? POLL_MS, () => this.#poll());
     this.#every(BEAT_MS, () => this.#beat());
     this.#every(POLL_MS, () => this.#housekeeping());
+    this.#every(STORE_LOOK_MS, () => this.#store.look());
+    void this.#store.look();
     log.info({ port: this.port, adminPort: this.adminPort, podKey: this.podKey, mode: this.#mode }, "server listens");
   }
 
@@ -212,11 +232,16 @@ export class Pod {
   // ---- sockets ------------------------------------------------------------------------------------------------------------
 
   #onSocket(socket: ConstructorParameters<typeof Connection>[0]): void {
+    const helloMs = this.#options.helloDeadlineMs ?? WIRE_DEFAULTS.helloDeadlineMs;
+    if (socket.arrival.probe === true) {
+      new ProbeConnection(socket, probeContextFor(this.#context), helloMs);
+      return;
+    }
     const arrival = socket.arrival.named ? "named" : "unnamed";
     this.#arrivals[arrival] += 1;
     this.metrics.add("wscluster_connections_opened_total", 1, { arrival });
     const Kind = socket.arrival.plain ? PlainConnection : Connection;
-    new Kind(socket, this.#context, this.#options.helloDeadlineMs ?? WIRE_DEFAULTS.helloDeadlineMs);
+    new Kind(socket, this.#context, helloMs);
     this.#wheel.add(socket);
     this.#limits.socketOpened(socket.arrival.address ?? "");
     socket.onMessageBytes = this.#onMessageBytes;
@@ -248,11 +273,11 @@ export class Pod {
       const all = this.#needsResync;
       const changed = await (all ? broker.moved(this.hub) : broker.changed(this.hub));
       if (all) this.#needsResync = false;
-      this.#lastOkMs = Date.now();
+      this.#store.answered();
       const streams = new Set([...changed, ...this.hub.suspects()]);
       if (streams.size > 0) await this.hub.verify(streams);
     } catch {
-      // Counted by the silence since #lastOkMs.
+      // Counted by the silence since the last answer.
     } finally {
       this.#polling = false;
     }
@@ -270,7 +295,7 @@ export class Pod {
         capacity: this.#options.settings().maxPerPod,
         connections: this.registry.sessions.size,
       });
-      this.#lastOkMs = Date.now();
+      this.#store.answered();
       this.#hasBeenReady = true;
     } catch {
       // The lease ages; nothing else may happen because the store is away.
@@ -312,11 +337,6 @@ export class Pod {
     return pressureOf({ cpu, eventLoopLagMs, queueBytes: this.#gauges.queueBytes() });
   }
 
-  #brokerState(): PodState["broker"] {
-    const lastOkAgoMs = this.#lastOkMs === 0 ? Number.MAX_SAFE_INTEGER : Date.now() - this.#lastOkMs;
-    return { ok: lastOkAgoMs <= BROKER_SILENCE_MS, lastOkAgoMs };
-  }
-
   #checks(): readonly HealthCheck[] {
     const { rssBytes, eventLoopLagMs } = this.#load.load;
     return healthChecksOf({
@@ -325,18 +345,12 @@ export class Pod {
       rssBytes,
       memoryLimitBytes: this.#memoryLimitBytes,
       queueBytes: this.#gauges.queueBytes(),
-      brokerSilenceMs: this.#brokerState().lastOkAgoMs,
+      brokerSilenceMs: this.#store.state().lastOkAgoMs,
       eventLoopLagMs,
     });
   }
 
   async state(): Promise<PodState> {
-    const sessions = { migrate: 0, resume: 0, plain: 0 };
-    for (const { caps } of this.registry.sessions.values()) {
-      if (caps.has("migrate")) sessions.migrate += 1;
-      else if (caps.has("resume")) sessions.resume += 1;
-      else sessions.plain += 1;
-    }
     // Connections before receipts: a reader that sees nobody left must also see how the last one left.
     const state = {
       contract: 1 as const,
@@ -349,13 +363,14 @@ export class Pod {
       seq: this.#gate.seq,
       refusedWrites: this.#gate.refusedWrites,
       connections: this.registry.sessions.size,
-      sessions,
+      sessions: this.registry.capabilities(),
       preparing: this.registry.preparing.size,
       capacity: this.#options.settings().maxPerPod,
       arrivals: { ...this.#arrivals },
       load: this.#load.load,
       pressure: this.#pressure(),
-      broker: this.#brokerState(),
+      broker: this.#store.state(),
+      probe: this.#options.adminKeys.length === 0 ? undefined : PROBE_VERSION,
       moving: this.mover.moving,
       configGeneration: this.#options.settings().generation,
       speaks: FORMAT_VERSIONS,
@@ -370,7 +385,7 @@ export class Pod {
         load: this.#load.load,
         memoryLimitBytes: this.#memoryLimitBytes,
         pressure: this.#pressure(),
-        brokerOk: this.#brokerState().ok,
+        brokerOk: this.#store.state().ok,
         configGeneration: settings().generation,
         configOk: settingsOk?.() ?? true,
       },
@@ -432,18 +447,10 @@ export class Pod {
   #drainRound(intent: IntentId, endMs: number): void {
     let free = 0;
     for (const { askedMove } of this.registry.sessions.values()) if (askedMove === undefined) free += 1;
-    const targets = drainTargets(this.podKey, this.#peers, free);
-    if (targets.length === 0) return;
-    const leftMs = Math.max(1_000, endMs - Date.now());
-    this.mover.drain({
-      intent,
-      count: free,
-      windowMs: Math.min(drainWindowMs(free, this.#options.terminationMs), leftMs / 2),
-      targets,
-      deadlineMs: Math.min(30_000, leftMs),
-      select: { order: "idle" },
-      cutOthers: true,
-    });
+    const { terminationMs } = this.#options;
+    const order = drainOrder({ ownKey: this.podKey, pods: this.#peers, free, terminationMs, endMs, nowMs: Date.now() });
+    if (order === undefined) return;
+    this.mover.drain({ ...order, intent });
     this.#startSteps();
   }
 

@@ -45,7 +45,9 @@ async function identityOfToken(token: string, key: Uint8Array): Promise<Identity
     const { payload } = await jwtVerify(token, key, { algorithms: ["HS256"], clockTolerance: 5 });
     const tenant = payload["tenant"] ?? DEFAULT_TENANT;
     if (!isIdentifier(payload.sub)) return { ok: false, message: "the token's sub is no user name" };
-    if (!isIdentifier(tenant)) return { ok: false, message: "the token's tenant is no name" };
+    // Tenants of our own (the operator's probe) are not for anybody's token.
+    if (!isIdentifier(tenant) || tenant.startsWith("wscluster."))
+      return { ok: false, message: "the token's tenant is no name" };
     return { ok: true, identity: { user: payload.sub, tenant } };
   } catch {
     return { ok: false, message: "the token is not valid" };

@@ -1,7 +1,7 @@
 // What the server needs from a shared store. Adapters: memory.ts (one process, tests) and redis/. Not here: sockets, cursors.
 
 import { USER_CHANNEL } from "@wscluster/protocol";
-import type { Position, Receipts } from "@wscluster/protocol";
+import type { Position, Receipts, StoreSettings } from "@wscluster/protocol";
 import type { PresenceEvent, PresenceStore } from "./presence-port.ts";
 
 /** A former life of a stream and the offset that it ended with. */
@@ -179,6 +179,9 @@ export interface Broker {
   ): Promise<void>;
   /** Totals by intent over all sources. */
   receipts(): Promise<Readonly<Record<string, Receipts>>>;
+
+  /** What it may lose, as far as it tells; absent where there is nothing to tell. */
+  settings?(): Promise<StoreSettings>;
 
   /** Renews this pod's lease and returns all that are known, this one among them. */
   beat(lease: PodLease): Promise<readonly PodEntry[]>;

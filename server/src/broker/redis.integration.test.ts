@@ -65,6 +65,21 @@ describe.skipIf(!hasRedisServer())("with redis-server installed", () => {
   });
 
   describe("RedisBroker on its own", () => {
+    it("tells what its Redis may lose", async () => {
+      const broker = brokerOn(redis.port);
+      await broker.start(silent);
+      try {
+        await redis.client.config("SET", "maxmemory-policy", "allkeys-lru");
+        expect(await broker.settings()).toEqual({ evictionPolicy: "allkeys-lru", replicas: 0, minReplicasToWrite: 0 });
+        await redis.client.config("SET", "maxmemory-policy", "noeviction");
+        await redis.client.config("SET", "min-replicas-to-write", "1");
+        expect(await broker.settings()).toMatchObject({ evictionPolicy: "noeviction", minReplicasToWrite: 1 });
+      } finally {
+        await redis.client.config("SET", "min-replicas-to-write", "0");
+        await broker.stop();
+      }
+    });
+
     const publishTo = (broker: RedisBroker, seq: number, data = "1", stream = "t/room") =>
       broker.publish({ stream, producer: "t/ann/p", gen: 1, seq, user: "ann", data });
 

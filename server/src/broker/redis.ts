@@ -1,7 +1,7 @@
 // The shared store on Redis (or Valkey), standalone. Not here: the scripts (redis/scripts.ts), connections (redis/*-link.ts).
 
 import { randomBytes } from "node:crypto";
-import type { Position } from "@wscluster/protocol";
+import type { Position, StoreSettings } from "@wscluster/protocol";
 import type { Logger } from "@wscluster/platform";
 import { FORGET_POD_MS, historyOf } from "./port.ts";
 import type {
@@ -22,6 +22,7 @@ import type {
   SessionRow,
 } from "./port.ts";
 import { receiptField, receiptTotals } from "./receipt-totals.ts";
+import { storeSettingsOf } from "./store-settings.ts";
 import { SLOT_COUNT, keysFor, slotOf } from "./slots.ts";
 import type { Keys } from "./slots.ts";
 import { CommandLink, SILENCE_MS } from "./redis/command-link.ts";
@@ -412,6 +413,11 @@ export class RedisBroker implements Broker {
       }),
     );
     return receiptTotals([...this.#receiptsBySlot.values()].flat());
+  }
+
+  async settings(): Promise<StoreSettings> {
+    const sections = await Promise.all(["memory", "replication"].map((name) => this.#plain("info", [], [name], true)));
+    return storeSettingsOf(sections.map(text).join("\n"));
   }
 
   async beat(lease: PodLease): Promise<readonly PodEntry[]> {

@@ -5,8 +5,10 @@ import type { ModeRequest, PodState, WriteAnswer } from "@wscluster/protocol";
 import { sha256Hex, verifyWrite } from "@wscluster/platform";
 import type { AdminAnswer, AdminRequest, AdminRoutes } from "@wscluster/platform";
 import type { HealthCheck } from "../telemetry/health.ts";
+import type { Connection } from "../session/connection.ts";
+import { movePlanFor } from "./move-plan.ts";
 import type { WriteGate } from "./write-gate.ts";
-import { parseGrant, parseModeRequest } from "./write-requests.ts";
+import { parseGrant, parseModeRequest, parsePlanRequest } from "./write-requests.ts";
 import type { Parsed, ParsedGrant } from "./write-requests.ts";
 
 export type ContractParts = {
@@ -22,6 +24,8 @@ export type ContractParts = {
   readonly setMode: (request: ModeRequest) => void;
   readonly setGrant: (grant: ParsedGrant) => void;
   readonly countGrant: (result: string) => void;
+  readonly podKey: string;
+  readonly sessions: ReadonlyMap<string, Connection>;
   /** When the figures behind the checks were last taken. */
   readonly checkedAtMs: () => number;
 };
@@ -41,16 +45,13 @@ function integerHeader(request: AdminRequest, name: string): number | undefined 
 export function contractRoutes(parts: ContractParts): AdminRoutes {
   const { gate } = parts;
 
-  function write<T>(
-    request: AdminRequest,
-    parse: (body: Buffer) => Parsed<T>,
-    apply: (value: T, epoch: number, seq: number) => WriteAnswer | undefined,
-  ): WriteAnswer {
+  /** Epoch and seq of a request that is signed for this life of this pod, else what is wrong with it. */
+  function signedBy(request: AdminRequest): { readonly epoch: number; readonly seq: number } | string {
     const epoch = integerHeader(request, WRITE_HEADERS.epoch);
     const seq = integerHeader(request, WRITE_HEADERS.seq);
     const signature = request.headers[WRITE_HEADERS.signature];
     if (epoch === undefined || seq === undefined || typeof signature !== "string") {
-      return gate.refuse("bad-signature", "the headers for epoch, seq and signature are needed");
+      return "the headers for epoch, seq and signature are needed";
     }
     const signed = {
       method: request.method,
@@ -61,9 +62,18 @@ export function contractRoutes(parts: ContractParts): AdminRoutes {
       epoch,
       seq,
     };
-    if (!verifyWrite(parts.adminKeys, signed, signature)) {
-      return gate.refuse("bad-signature", "the signature does not fit this pod, this boot and this body");
-    }
+    if (verifyWrite(parts.adminKeys, signed, signature)) return { epoch, seq };
+    return "the signature does not fit this pod, this boot and this body";
+  }
+
+  function write<T>(
+    request: AdminRequest,
+    parse: (body: Buffer) => Parsed<T>,
+    apply: (value: T, epoch: number, seq: number) => WriteAnswer | undefined,
+  ): WriteAnswer {
+    const signer = signedBy(request);
+    if (typeof signer === "string") return gate.refuse("bad-signature", signer);
+    const { epoch, seq } = signer;
     const verdict = gate.judge(epoch, seq);
     if (verdict.kind !== "new") return verdict.answer;
     const parsed = parse(request.body);
@@ -100,6 +110,17 @@ export function contractRoutes(parts: ContractParts): AdminRoutes {
           return undefined;
         }),
       ),
+    // It tells who is connected, which is nobody's business without the key; it changes nothing, so it takes no turn among the writes.
+    [`POST ${CONTRACT_PATHS.plan}`]: (request) => {
+      const signer = signedBy(request);
+      if (typeof signer === "string")
+        return { status: 401, body: { ok: false, code: "bad-signature", message: signer } };
+      const parsed = parsePlanRequest(request.body);
+      if (!parsed.ok) return { status: 400, body: { ok: false, code: "bad-request", message: parsed.message } };
+      const { podKey, sessions } = parts;
+      const facts = { podKey, connections: sessions.values(), nowMs: Date.now(), random: Math.random };
+      return { status: 200, body: movePlanFor(facts, parsed.value) };
+    },
     [`POST ${CONTRACT_PATHS.grants}`]: (request) => {
       const answer = write(request, parseGrant, (grant, epoch, seq) => {
         if (grant.epoch !== epoch || grant.seq !== seq) {

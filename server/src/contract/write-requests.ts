@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { INTENT_KINDS } from "@wscluster/protocol";
-import type { Grant, IntentId, ModeRequest } from "@wscluster/protocol";
+import type { Grant, IntentId, ModeRequest, MovePlanRequest } from "@wscluster/protocol";
 
 const count = z.int().min(0).max(10_000_000);
 
@@ -16,13 +16,15 @@ const modeRequest: z.ZodType<ModeRequest> = z.object({
   sealed: z.boolean(),
 });
 
+const targets = z.array(z.object({ pod: z.string().min(1).max(64), count })).max(10_000);
+
 const grant = z.object({
   epoch: count,
   seq: count,
   intent: z.string().max(256).refine(isIntent, "must be KIND/NAME"),
   count,
   windowMs: z.int().min(1).max(86_400_000),
-  targets: z.array(z.object({ pod: z.string().min(1).max(64), count })).max(10_000),
+  targets,
   deadlineMs: z.int().min(1).max(86_400_000),
   select: z
     .object({
@@ -82,4 +84,19 @@ export function parseGrant(body: Buffer): Parsed<ParsedGrant> {
         : {}),
     },
   };
+}
+
+const planRequest = z.strictObject({
+  targets,
+  select: z
+    .strictObject({ edge: z.string().max(64).optional(), order: z.enum(["idle", "sample"]).optional() })
+    .optional(),
+});
+
+export function parsePlanRequest(body: Buffer): Parsed<MovePlanRequest> {
+  const parsed = planRequest.safeParse(parseJson(body));
+  if (!parsed.success) return { ok: false, message: messageOf(parsed.error) };
+  const { edge, order } = parsed.data.select ?? {};
+  const select = { ...(edge === undefined ? {} : { edge }), ...(order === undefined ? {} : { order }) };
+  return { ok: true, value: { targets: parsed.data.targets, select } };
 }

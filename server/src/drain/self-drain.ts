@@ -3,6 +3,7 @@
 import type { GrantTarget } from "@wscluster/protocol";
 import { LEASE_MS } from "../broker/port.ts";
 import type { PodEntry } from "../broker/port.ts";
+import type { Order } from "./mover.ts";
 
 /** Kept at the end for cutting the rest and leaving in order. */
 const RESERVE_MS = 5_000;
@@ -35,4 +36,36 @@ export function drainTargets(ownKey: string, pods: readonly PodEntry[], count: n
     left -= share;
     return share > 0 ? [{ pod, count: share }] : [];
   });
+}
+
+export type DrainFacts = {
+  readonly ownKey: string;
+  readonly pods: readonly PodEntry[];
+  /** Connections that are not asked yet. */
+  readonly free: number;
+  readonly terminationMs: number;
+  readonly nowMs: number;
+  readonly endMs: number;
+};
+
+/** The next round of a pod that empties itself; undefined when nobody has room. */
+export function drainOrder({
+  ownKey,
+  pods,
+  free,
+  terminationMs,
+  nowMs,
+  endMs,
+}: DrainFacts): Omit<Order, "intent"> | undefined {
+  const targets = drainTargets(ownKey, pods, free);
+  if (targets.length === 0) return undefined;
+  const leftMs = Math.max(1_000, endMs - nowMs);
+  return {
+    count: free,
+    windowMs: Math.min(drainWindowMs(free, terminationMs), leftMs / 2),
+    targets,
+    deadlineMs: Math.min(30_000, leftMs),
+    select: { order: "idle" },
+    cutOthers: true,
+  };
 }

@@ -1,6 +1,6 @@
 // All channels of this pod: opening, healing holes, feeding those that lag. Not here: sockets, sessions, the store's commands.
 
-import { WIRE_DEFAULTS } from "@wscluster/protocol";
+import { PROBE_IDENTITY, WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { GapReason, Position } from "@wscluster/protocol";
 import type { Broker, HeldStreams, Page, Publication } from "../broker/port.ts";
 import { continuationOf } from "../streams/continuation.ts";
@@ -254,7 +254,9 @@ export class Hub implements HeldStreams {
   #channelOf(stream: string, name: string): Channel {
     const known = this.channels.get(stream);
     if (known) return known;
-    const channel = new Channel(stream, name, this.#hooks);
+    // A probe's deliveries are in nobody's numbers.
+    const isProbe = stream.startsWith(`${PROBE_IDENTITY.tenant}/`);
+    const channel = new Channel(stream, name, isProbe ? { ...this.#hooks, onDelivered: () => {} } : this.#hooks);
     this.channels.set(stream, channel);
     return channel;
   }

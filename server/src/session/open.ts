@@ -22,7 +22,8 @@ export async function openConnection(connection: Connection, hello: HelloFrame):
   if (!resume) return openNew(connection, hello);
   if (hello.prepare) return prepareMove(connection, hello, resume);
   const taken = await takeOver(connection.context, hello, resume);
-  if (!taken) return openNew(connection, hello);
+  if (taken === undefined) connection.context.metrics.add("wscluster_failed_resumes_total", 1, { kind: "resume" });
+  if (taken === undefined || taken === "elsewhere") return openNew(connection, hello);
   await begin(connection, hello, taken, { resumed: true, prepared: false });
 }
 
@@ -39,13 +40,17 @@ export function isResumable(loaded: LoadedSession, podKey: string, sessionTtlMs:
   return loaded.ownerSilentMs !== undefined && loaded.ownerSilentMs <= sessionTtlMs + LEASE_MS;
 }
 
-async function takeOver(context: SessionContext, hello: HelloFrame, resume: Resume): Promise<SessionRow | undefined> {
+async function takeOver(
+  context: SessionContext,
+  hello: HelloFrame,
+  resume: Resume,
+): Promise<SessionRow | "elsewhere" | undefined> {
   for (let attempt = 0; attempt < TAKE_OVER_ATTEMPTS; attempt += 1) {
     const loaded = await loadOwn(context, resume);
     if (!loaded || !isResumable(loaded, context.podKey, context.settings().sessionTtlMs)) return undefined;
     const { row } = loaded;
     const { instance } = hello;
-    if (await isElsewhere(context, loaded, instance)) return undefined;
+    if (await isElsewhere(context, loaded, instance)) return "elsewhere";
     const receipt = receiptOf(context, hello.ticket, row);
     const g = await context.broker.takeOver(row.id, row.g, context.podKey, receipt, instance);
     if (g !== undefined) return { ...row, g, owner: context.podKey, ...(instance === undefined ? {} : { instance }) };
@@ -108,6 +113,7 @@ async function prepareMove(connection: Connection, hello: HelloFrame, resume: Re
   const row = (await loadOwn(context, resume))?.row;
   const fits = row && isFor(ticket, context.podKey, row);
   if (!fits || !(await context.broker.prepare(row.id, row.g, context.podKey, PENDING_MS))) {
+    context.metrics.add("wscluster_failed_resumes_total", 1, { kind: "move" });
     connection.fail("commit-refused", undefined, { message: "The ticket does not fit the session any more." });
     connection.end("backoff");
     return;

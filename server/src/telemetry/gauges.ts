@@ -57,18 +57,19 @@ export class Gauges {
   }
 
   #connections(nowMs: number): void {
-    const { sessions, preparing, leaving, all } = this.#registry;
+    const { sessions, preparing, leaving, userSockets } = this.#registry;
     let idle = 0;
     for (const { lastActiveMs } of sessions.values()) if (nowMs - lastActiveMs >= IDLE_MS) idle += 1;
     this.#metrics.set("wscluster_connections", sessions.size);
     this.#metrics.set("wscluster_connections_idle", idle);
-    const opening = Math.max(0, all.size - sessions.size - preparing.size - leaving.size);
+    const opening = Math.max(0, userSockets - sessions.size - preparing.size - leaving.size);
     const states = { opening, session: sessions.size, preparing: preparing.size, leaving: leaving.size };
     for (const [state, count] of Object.entries(states)) this.#metrics.set("wscluster_sockets", count, { state });
   }
 
   #bytes(): void {
-    const open = Array.from(this.#registry.all, ({ socket }) => socket);
+    const { all, probes } = this.#registry;
+    const open = [...all].flatMap((connection) => (probes.has(connection) ? [] : [connection.socket]));
     const totals = this.#traffic.totals(open);
     this.#metrics.add("wscluster_received_bytes_total", totals.bytesRead - this.#exposed.bytesRead);
     this.#metrics.add("wscluster_sent_bytes_total", totals.bytesSent - this.#exposed.bytesSent);

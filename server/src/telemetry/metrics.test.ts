@@ -53,6 +53,9 @@ async function eventful(): Promise<TestServer> {
   const bob = await connect(a.url);
   bob.hello();
   await bob.find("ready");
+  const late = await connect(a.url);
+  late.hello({ resume: { session: "forgotten", secret: "of long ago", pos: [] } });
+  await late.find("ready");
   await fetch(a.url.replace("ws:", "http:"));
   await fetch(a.adminUrl + CONTRACT_PATHS.grants, { method: "POST", body: "{}" });
   return a;

@@ -20,6 +20,8 @@ export type ArrivalFacts = {
   readonly podParameter: string | undefined;
   /** `?ticket=` after its signature was checked. */
   readonly ticket: Ticket | undefined;
+  /** The operator's synthetic client: false = its header is not valid; absent = it is none. */
+  readonly probe?: boolean | undefined;
   readonly podKey: string;
   readonly sockets: number;
   readonly capacity: number;
@@ -40,6 +42,7 @@ export function admissionOf(facts: ArrivalFacts): Admission {
   if (facts.version !== "13") return refused("upgrade-needed");
   const plain = facts.protocols.length === 0;
   if (!plain && !facts.protocols.includes(SUBPROTOCOL)) return refused("wrong-subprotocol");
+  if (facts.probe !== undefined) return facts.probe ? probeAdmission(facts, plain) : refused("wrong-probe");
   if (facts.allowedOrigins.length > 0 && !facts.allowedOrigins.includes(facts.origin ?? "")) {
     return refused("wrong-origin");
   }
@@ -55,6 +58,12 @@ export function admissionOf(facts: ArrivalFacts): Admission {
   // Whoever moves was let in before.
   if (facts.addressIsFull && !named) return refused("too-many-connections");
   return { take: true, named, plain };
+}
+
+/** Neither limits nor origins are for it: it asks whether the pod serves, and a pod that is full does. */
+function probeAdmission(facts: ArrivalFacts, plain: boolean): Admission {
+  if (facts.podHeader !== undefined && facts.podHeader !== facts.podKey) return refused("wrong-pod");
+  return facts.stopping ? refused("stopping") : { take: true, named: false, plain };
 }
 
 function refused(code: UpgradeErrorCode): Admission {

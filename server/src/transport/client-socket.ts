@@ -40,6 +40,8 @@ export type Arrival = {
   readonly edge: string;
   /** Of the client, as far as it is known. */
   readonly address?: string;
+  /** The operator's synthetic client. */
+  readonly probe?: boolean;
 };
 
 export class ClientSocket implements Subscriber {

@@ -36,6 +36,11 @@ export const UPGRADE_ERRORS = {
     meaning: "The ticket is not valid for the named pod.",
     next: "Connect without pod and ticket, and resume.",
   },
+  "wrong-probe": {
+    status: 403,
+    meaning: "The probe is not signed for this life of this pod, or was used before.",
+    next: "Leave the header away: it is the operator's.",
+  },
   "no-such-path": { status: 404, meaning: "Nothing is served at this path.", next: "Use the path of WSC_PATH." },
   timeout: { status: 408, meaning: "The request did not come to its end in time.", next: "Send it in one go." },
   "wrong-pod": {

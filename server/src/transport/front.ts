@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import type { Server } from "ws";
-import { EDGE_HEADER, NAMED_ARRIVAL, POD_HEADER, SUBPROTOCOL, WIRE_DEFAULTS } from "@wscluster/protocol";
+import { EDGE_HEADER, NAMED_ARRIVAL, POD_HEADER, PROBE_HEADER, SUBPROTOCOL, WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { Ticket } from "@wscluster/protocol";
 import { admissionOf } from "./admission.ts";
 import { addressOf } from "./client-address.ts";
@@ -26,6 +26,8 @@ export type FrontOptions = {
   readonly capacity: () => number;
   readonly sockets: () => number;
   readonly checkTicket: (text: string) => Ticket | undefined;
+  /** Whether the header opens a probe; uses it up. */
+  readonly checkProbe: (header: string) => boolean;
   /** For the rare client that sends its token as a header too: refused before a slot is taken. */
   readonly checkToken: (token: string) => Promise<boolean>;
   /** Header in which a proxy that is trusted tells the client's address; absent = the peer of the TCP connection. */
@@ -125,7 +127,10 @@ export class Front {
     const { addressHeader } = this.#options;
     const forwarded = addressHeader === undefined ? undefined : headerOf(request, addressHeader);
     const address = addressOf(forwarded, socket.remoteAddress);
+    const probe = headerOf(request, PROBE_HEADER);
+    const isProbe = probe === undefined ? undefined : this.#options.checkProbe(probe);
     const admission = admissionOf({
+      probe: isProbe,
       path: url.pathname,
       wantedPath: this.#options.path,
       version: request.headers["sec-websocket-version"],
@@ -143,7 +148,7 @@ export class Front {
     });
     if (!admission.take) return this.#refuse(socket, admission.code);
     const { authorization } = request.headers;
-    const take = () => this.#take(request, socket, head, { ...admission, address });
+    const take = () => this.#take(request, socket, head, { ...admission, address, probe: isProbe === true });
     if (authorization === undefined) take();
     else void this.#checkToken(authorization, socket, take);
   }
@@ -158,9 +163,15 @@ export class Front {
   }
 
   #take(request: IncomingMessage, socket: Socket, head: Buffer, admitted: Omit<Arrival, "edge">): void {
-    const { named, plain, address } = admitted;
+    const { named, plain, address, probe } = admitted;
     const edge = headerOf(request, EDGE_HEADER) ?? "";
-    const arrival: Arrival = { named, plain, edge, ...(address === undefined ? {} : { address }) };
+    const arrival: Arrival = {
+      named,
+      plain,
+      edge,
+      ...(address === undefined ? {} : { address }),
+      ...(probe === true ? { probe } : {}),
+    };
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       socket.setNoDelay(true);
       this.#hooks.onSocket(new ClientSocket(ws, socket, this.#hooks.tick, this.#options.marks, arrival));
