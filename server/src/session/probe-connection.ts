@@ -15,6 +15,7 @@ const UNCOUNTED: Metrics<keyof typeof SERVER_METRICS> = {
   add() {},
   set() {},
   observe() {},
+  remove() {},
   text: () => Promise.resolve(""),
   contentType: "text/plain",
 };
