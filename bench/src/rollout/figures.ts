@@ -5,6 +5,7 @@ import { mediansOf, type Round } from "../rounds.ts";
 export const ROLLOUT = "rollout";
 export const CONTROL = "control";
 export const PLAIN = "plain-deployment";
+export const ARGO = "argo-rollouts";
 
 const rounded = (value: number): number => Math.round(value * 100) / 100;
 

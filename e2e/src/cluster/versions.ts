@@ -10,7 +10,7 @@ export type GoSource = {
   readonly build: string;
   /** Required modules, path -> version with the leading `v`. */
   readonly requires: Readonly<Record<string, string>>;
-  /** Module whose `replace X => ./staging/...` lines become `X => X v0.MINOR.PATCH`; see `stagingReplaces`. */
+  /** Module whose `replace` lines are taken over; `X => ./staging/...` becomes `X => X v0.MINOR.PATCH`. */
   readonly staging?: string;
   /** Variables set by the linker, `package.name` -> value. */
   readonly variables: Readonly<Record<string, string>>;

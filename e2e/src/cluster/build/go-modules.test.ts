@@ -31,7 +31,7 @@ describe("stagingModules", () => {
 });
 
 describe("goModFor", () => {
-  it("points staging modules at their published versions and keeps the debug settings", () => {
+  it("keeps replaces and debug settings, and points staging modules at their published versions", () => {
     const source = {
       build: "x",
       requires: { "k8s.io/kubernetes": "v1.37.2" },
@@ -47,6 +47,7 @@ godebug default=go1.26
 require k8s.io/kubernetes v1.37.2
 
 replace (
+	example.com/fork => example.com/other v1.2.3
 	k8s.io/api => k8s.io/api v0.37.2
 	k8s.io/client-go => k8s.io/client-go v0.37.2
 )

@@ -15,6 +15,12 @@ export function stagingModules(goMod: string): string[] {
   return [...found].toSorted();
 }
 
+/** The `replace` lines of a module that name another published version: they too hold only for a main module. */
+function publishedReplaces(goMod: string): string[] {
+  const lines = goMod.matchAll(/^\s*(?:replace\s+)?(\S+(?:\s+v\S+)?\s+=>\s+[^\s.]\S*\s+v\S+)\s*$/gm);
+  return [...lines].map((match) => match[1] ?? "").toSorted();
+}
+
 /** `1.37.2` -> `v0.37.2`: staging modules are published with major version 0 and the minor and patch of their release. */
 export function stagingVersion(version: string): string {
   const [, minor = "0", patch = "0"] = version.replace(/^v/, "").split(".");
@@ -33,10 +39,9 @@ export function goModFor(source: GoSource, stagingGoMod?: string): string {
   for (const [path, version] of Object.entries(source.requires)) lines.push(`require ${path} ${version}`);
   const version = source.staging === undefined ? undefined : source.requires[source.staging];
   if (stagingGoMod !== undefined && version !== undefined) {
-    lines.push("", "replace (");
-    for (const module of stagingModules(stagingGoMod))
-      lines.push(`\t${module} => ${module} ${stagingVersion(version)}`);
-    lines.push(")");
+    const staged = stagingModules(stagingGoMod).map((module) => `${module} => ${module} ${stagingVersion(version)}`);
+    const replaces = [...publishedReplaces(stagingGoMod), ...staged].map((replace) => `\t${replace}`);
+    lines.push("", "replace (", ...replaces, ")");
   }
   return `${lines.join("\n")}\n`;
 }
