@@ -2,11 +2,11 @@
 // the cluster. After the switch it leaves the old pods for `scaleDownDelaySeconds` and then deletes them.
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { binaryPath, type ClusterAccess, type Progress, run, waitFor } from "@wscluster/e2e";
+import { binaryPath, type ClusterAccess, type Progress, run } from "@wscluster/e2e";
 import { buildProgram } from "../rivals/programs.ts";
 import { freePort } from "../rivals/running.ts";
 import type { FleetSetup } from "./fleet.ts";
-import { connectTo, labelsOf, podTemplateFor, type RivalFleet, serviceFor } from "./rival-pod.ts";
+import { connectTo, labelsOf, podTemplateFor, type RivalFleet, serviceFor, untilOnly } from "./rival-pod.ts";
 
 /** The newest that the Go of this project compiles. */
 export const ARGO_VERSION = "1.10.0";
@@ -25,7 +25,6 @@ const PART = {
 
 const NAME = "argo";
 const PREVIEW = `${NAME}-preview`;
-const ROLL_TIMEOUT_MS = 300_000;
 const CRDS = ["rollout", "analysis-run", "analysis-template", "cluster-analysis-template", "experiment"];
 
 function manifestFor(image: string, pods: number) {
@@ -71,23 +70,8 @@ export async function openArgo(
     await controller.stop();
     await access.kubectl(["delete", "--ignore-not-found", "--wait=false", ...files]);
   };
-  const rolled = async (wanted: string) => {
-    let seen = "";
-    await waitFor(
-      `Argo Rollouts to run only ${wanted}`,
-      async () => {
-        const text = await kubectl(["get", "pods", "--selector", `bench.wscluster.io/name=${NAME}`, "--output=json"]);
-        const { items } = JSON.parse(text) as { readonly items: readonly Pod[] };
-        const images = items.map(({ spec }) => spec.containers[0]?.image);
-        const phase = await kubectl(["get", "rollout.argoproj.io", NAME, "--output=jsonpath={.status.phase}"]);
-        seen = `${phase}, ${items.length} pods; ${controller.words()}`;
-        return (
-          (phase === "Healthy" && items.length === setup.pods && images.every((one) => one === wanted)) || undefined
-        );
-      },
-      { timeoutMs: ROLL_TIMEOUT_MS, everyMs: 1_000, signal, seen: () => seen },
-    );
-  };
+  const rolled = (wanted: string) =>
+    untilOnly(access, { namespace, name: NAME, pods: setup.pods }, wanted, { signal, seen: controller.words });
   try {
     await kubectl(["apply", "--filename=-"], JSON.stringify(manifestFor(image, setup.pods)));
     await rolled(image);
@@ -105,8 +89,6 @@ export async function openArgo(
     close,
   };
 }
-
-type Pod = { readonly spec: { readonly containers: readonly { readonly image: string }[] } };
 
 async function crdFiles(): Promise<string[]> {
   const answer = await run(["go", "mod", "download", "-json", `${MODULE}@v${ARGO_VERSION}`]);

@@ -1,7 +1,7 @@
 // The rival that everybody has: a Deployment behind a Service, rolled by Kubernetes itself.
 import type { ClusterAccess } from "@wscluster/e2e";
 import type { FleetSetup } from "./fleet.ts";
-import { connectTo, labelsOf, podTemplateFor, type RivalFleet, serviceFor } from "./rival-pod.ts";
+import { connectTo, labelsOf, podTemplateFor, type RivalFleet, serviceFor, untilOnly } from "./rival-pod.ts";
 
 const NAME = "plain";
 const ROLL_TIMEOUT_SECONDS = 300;
@@ -29,6 +29,7 @@ export async function openPlain(
   namespace: string,
   image: string,
   setup: FleetSetup,
+  signal: AbortSignal,
 ): Promise<RivalFleet> {
   const kubectl = (args: readonly string[], input = "") =>
     access.kubectl([...args, `--namespace=${namespace}`], { input });
@@ -40,6 +41,7 @@ export async function openPlain(
     async roll(next) {
       await kubectl(["set", "image", `deployment/${NAME}`, `server=${next}`]);
       await rolled();
+      await untilOnly(access, { namespace, name: NAME, pods: setup.pods }, next, { signal });
     },
     async close() {
       await kubectl(["delete", `deployment/${NAME}`, `service/${NAME}`, "--ignore-not-found", "--wait=false"]);

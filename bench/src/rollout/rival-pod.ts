@@ -1,9 +1,10 @@
 // What the rivals of the operator roll: the same server image, with everything that it does by itself. Generous: the server still says
 // good-bye and clients still resume; only operator and edge are missing.
-import { type ClusterAccess, LOAD_DEFAULTS, type Load, REDIS_URL, startLoad } from "@wscluster/e2e";
+import { type ClusterAccess, LOAD_DEFAULTS, type Load, REDIS_URL, startLoad, waitFor } from "@wscluster/e2e";
 import type { FleetSetup } from "./fleet.ts";
 
 const GRACE_SECONDS = 30;
+const ROLL_TIMEOUT_MS = 300_000;
 
 /** A fleet that somebody else rolls. */
 export type RivalFleet = {
@@ -35,6 +36,36 @@ export function podTemplateFor(name: string, image: string) {
     metadata: { labels: labelsOf(name) },
     spec: { terminationGracePeriodSeconds: GRACE_SECONDS, containers: [server] },
   };
+}
+
+type Pod = { readonly spec: { readonly containers: readonly { readonly image: string }[] } };
+
+/** Waits until only pods of `image` are left: those that were told to go hold clients until their grace is over. */
+export async function untilOnly(
+  access: ClusterAccess,
+  fleet: { readonly namespace: string; readonly name: string; readonly pods: number },
+  image: string,
+  options: { readonly signal?: AbortSignal; readonly seen?: () => string } = {},
+): Promise<void> {
+  const selector = `bench.wscluster.io/name=${fleet.name}`;
+  let pods = 0;
+  await waitFor(
+    `${fleet.name} to run only ${image}`,
+    async () => {
+      const flags = [`--namespace=${fleet.namespace}`, `--selector=${selector}`, "--output=json"];
+      const { items } = JSON.parse(await access.kubectl(["get", "pods", ...flags])) as {
+        readonly items: readonly Pod[];
+      };
+      pods = items.length;
+      return (pods === fleet.pods && items.every(({ spec }) => spec.containers[0]?.image === image)) || undefined;
+    },
+    {
+      timeoutMs: ROLL_TIMEOUT_MS,
+      everyMs: 1_000,
+      signal: options.signal,
+      seen: () => `${pods} pods${options.seen ? `; ${options.seen()}` : ""}`,
+    },
+  );
 }
 
 export function serviceFor(name: string, labels: Readonly<Record<string, string>>) {

@@ -98,7 +98,7 @@ async function runRival(contender: typeof PLAIN | typeof ARGO, run: RivalRun): P
   const { now, next } = fleet.image();
   const open = (): Promise<RivalFleet> =>
     contender === PLAIN
-      ? openPlain(fleet.access, fleet.namespace, now, setup)
+      ? openPlain(fleet.access, fleet.namespace, now, setup, signal)
       : openArgo(fleet.access, fleet.namespace, now, setup, signal);
   const rival = await open();
   try {
