@@ -7,6 +7,10 @@ export const SUBPROTOCOL = "wscluster.v1.json";
 export const INBOX_CHANNEL = "~inbox";
 /** `~user/NAME`: that user's inbox, a channel to publish to. */
 export const USER_CHANNEL = "~user/";
+/** Channels that mean something else to each identity: all devices of the user, this session, its tenant, everybody. Only servers write there. */
+export const OWN_CHANNELS = ["~me", "~session", "~tenant", "~all"] as const;
+/** Begins the publisher (`p`) of what a server publishes by itself. */
+export const SERVER_PUBLISHER = "~server/";
 /** Begins the publisher (`p`) of receipts; no user's name has a `/`. The rest is the user that got the message. */
 export const RECEIPT_PUBLISHER = "~receipt/";
 

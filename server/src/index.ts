@@ -9,3 +9,6 @@ export { SERVER_VARIABLES, LIVE_FILE, DEFAULT_SETTINGS, liveSettingsOf } from ".
 export type { LiveFile, ServerVariables } from "./config.ts";
 export type { LiveSettings } from "./session/context.ts";
 export type { Broker, BrokerListener } from "./broker/port.ts";
+export { PUBLISH_ERRORS, PublishError } from "./app/publishing.ts";
+export type { ServerPublishOptions, ServerPublished } from "./app/publishing.ts";
+export type { Target } from "./session/channel-names.ts";

@@ -13,6 +13,7 @@ import {
 import type { IntentId, ModeRequest, PodMode, PodState } from "@wscluster/protocol";
 import { createAdminServer, createMetrics, signTicket, verifyTicket } from "@wscluster/platform";
 import type { AdminServer } from "@wscluster/platform";
+import { ServerPublisher } from "./app/publishing.ts";
 import { createIdentify } from "./auth/identity.ts";
 import { ProbeGate } from "./auth/probe-gate.ts";
 import type { PodEntry } from "./broker/port.ts";
@@ -57,6 +58,8 @@ export class Pod {
   readonly hub: Hub;
   readonly mover: Mover;
   readonly metrics = createMetrics(SERVER_METRICS, true);
+  /** Publishes to channels, users, sessions, tenants and everybody. */
+  readonly publisher: ServerPublisher;
   port = 0;
   adminPort = 0;
   readonly #options: PodOptions;
@@ -104,6 +107,7 @@ export class Pod {
     const { podUid, bootNonce } = this;
     this.#probes = new ProbeGate({ podUid, bootNonce, adminKeys: options.adminKeys });
     this.#store = new StoreWatch(broker, Date.now);
+    this.publisher = new ServerPublisher(broker);
     this.#ledger = new ReceiptLedger(broker, this.podKey);
     this.#receipts = new ReceiptView(broker, this.#ledger);
     this.hub = new Hub(broker, {

@@ -20,7 +20,7 @@ export const DEFAULT_TENANT = "default";
 export type Identify = (claim: { readonly token?: string; readonly user?: string }) => Promise<IdentityResult>;
 
 // `/` parts tenant, user and producer in keys; a line break ends the head of a publication in the store.
-function isIdentifier(text: unknown): text is string {
+export function isIdentifier(text: unknown): text is string {
   return typeof text === "string" && /^[^\p{Cc}/]{1,128}$/u.test(text);
 }
 

@@ -137,6 +137,24 @@ export function describeBroker(name: string, open: () => Promise<BrokerStage>): 
       });
     });
 
+    it("stores what comes again under the same key once, whoever brings it, and bounds nothing else", async () => {
+      const once = (broker: Broker, key: string, stream = "t/room") =>
+        broker.publish({ stream, key, user: "api", data: JSON.stringify(key) });
+      const first = await once(a, "k1");
+      expect(first).toMatchObject({ kind: "stored", offset: 1 });
+      expect(await once(b, "k1")).toEqual({ ...first, kind: "dup" });
+      expect(await once(b, "k2")).toMatchObject({ kind: "stored", offset: 2 });
+      expect(await once(b, "k1", "t/other")).toMatchObject({ kind: "stored", offset: 1 });
+      expect(await publish(a, 1)).toMatchObject({ kind: "stored", offset: 3 });
+    });
+
+    it("takes holes in the numbers of a producer that has them, and no number twice", async () => {
+      const from = (seq: number) =>
+        a.publish({ stream: "t/room", producer: "t/~kafka/0", gen: 1, seq, gaps: true, user: "k", data: `${seq}` });
+      expect((await Promise.all([1, 5, 9].map(from))).map(({ kind }) => kind)).toEqual(["stored", "stored", "stored"]);
+      expect((await Promise.all([5, 9, 10].map(from))).map(({ kind }) => kind)).toEqual(["dup", "dup", "stored"]);
+    });
+
     it("delivers an ephemeral message and stores nothing", async () => {
       await b.subscribe("t/room");
       a.publishEphemeral("t/room", "ann", '{"typing":true}');

@@ -2,7 +2,7 @@
 // Not here: anything that outlives the process.
 
 import { randomBytes } from "node:crypto";
-import { DEFAULT_POLICY, FORGET_POD_MS, MAX_LIVES, historyOf } from "./port.ts";
+import { DEFAULT_POLICY, FORGET_POD_MS, MAX_LIVES, ONCE_MS, historyOf } from "./port.ts";
 import type { Position } from "@wscluster/protocol";
 import type {
   Broker,
@@ -38,6 +38,7 @@ type StoredStream = {
   lives: Life[];
   lastTs: number;
   producers: Map<string, ProducerState>;
+  once: Map<string, { readonly epoch: string; readonly offset: number; readonly atMs: number }>;
   items: Publication[];
 };
 
@@ -70,7 +71,13 @@ export class MemoryStore {
     return new Map(
       [...this.streams].map(([name, stream]) => [
         name,
-        { ...stream, lives: [...stream.lives], producers: new Map(stream.producers), items: [...stream.items] },
+        {
+          ...stream,
+          lives: [...stream.lives],
+          producers: new Map(stream.producers),
+          once: new Map(stream.once),
+          items: [...stream.items],
+        },
       ]),
     );
   }
@@ -84,6 +91,7 @@ export class MemoryStore {
         ...stream,
         lives: [...stream.lives],
         producers: new Map(stream.producers),
+        once: new Map(stream.once),
         items: [...stream.items],
       });
     }
@@ -101,6 +109,7 @@ export class MemoryStore {
         lives: [],
         lastTs: 0,
         producers: new Map(),
+        once: new Map(),
         items: [],
       };
       this.streams.set(name, stream);
@@ -112,6 +121,19 @@ export class MemoryStore {
     }
     return stream;
   }
+}
+
+function judgeNumber(
+  stream: StoredStream,
+  { producer, gen, seq, gaps }: Exclude<PublishRequest, { readonly key: string }>,
+): PublishResult | undefined {
+  const known = stream.producers.get(producer);
+  if (known && gen < known.gen) return { kind: "fenced" };
+  const last = known && known.gen === gen ? known.seq : 0;
+  if (seq <= last) {
+    return { kind: "dup", epoch: stream.epoch, offset: known && seq === last ? known.offset : 0 };
+  }
+  return seq > last + 1 && !gaps ? { kind: "out-of-order", last } : undefined;
 }
 
 function newId(): string {
@@ -182,15 +204,11 @@ export class MemoryBroker implements Broker {
     return Promise.resolve(this.#publishNow(request));
   }
 
-  #publishNow({ stream: name, producer, gen, seq, user, data }: PublishRequest): PublishResult {
+  #publishNow(request: PublishRequest): PublishResult {
+    const { stream: name, user, data } = request;
     const stream = this.store.live(name);
-    const known = stream.producers.get(producer);
-    if (known && gen < known.gen) return { kind: "fenced" };
-    const last = known && known.gen === gen ? known.seq : 0;
-    if (seq <= last) {
-      return { kind: "dup", epoch: stream.epoch, offset: known && seq === last ? known.offset : 0 };
-    }
-    if (seq > last + 1) return { kind: "out-of-order", last };
+    const refused = "key" in request ? this.#judgeKey(stream, request.key) : judgeNumber(stream, request);
+    if (refused) return refused;
     const offset = stream.top + 1;
     const before = stream.lives.at(-1);
     stream.lastTs = Math.max(stream.lastTs, this.store.now() * 1_000);
@@ -207,9 +225,20 @@ export class MemoryBroker implements Broker {
     stream.items.push(publication);
     const history = historyOf(this.#policy(), name);
     if (stream.items.length > history.maxLength) stream.items.splice(0, stream.items.length - history.maxLength);
-    stream.producers.set(producer, { gen, seq, offset });
+    if ("key" in request) stream.once.set(request.key, { epoch: stream.epoch, offset, atMs: this.store.now() });
+    else stream.producers.set(request.producer, { gen: request.gen, seq: request.seq, offset });
     for (const member of this.store.members) member.#hear(publication);
     return { kind: "stored", epoch: stream.epoch, offset };
+  }
+
+  #judgeKey(stream: StoredStream, key: string): PublishResult | undefined {
+    const oldest = this.store.now() - ONCE_MS;
+    for (const [old, { atMs }] of stream.once) {
+      if (atMs > oldest) break;
+      stream.once.delete(old);
+    }
+    const known = stream.once.get(key);
+    return known && { kind: "dup", epoch: known.epoch, offset: known.offset };
   }
 
   // Delivered later, as over a network: a subscriber must never rely on hearing its own publication before the answer.

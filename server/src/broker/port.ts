@@ -33,13 +33,24 @@ export type Publication = {
 
 export type PublishRequest = {
   readonly stream: string;
+  readonly user: string;
+  readonly data: string;
+} & (NumberedPublish | OncePublish);
+
+type NumberedPublish = {
   /** TENANT/USER/PRODUCER. */
   readonly producer: string;
   readonly gen: number;
   readonly seq: number;
-  readonly user: string;
-  readonly data: string;
+  /** The numbers of this producer may have holes, as offsets of a Kafka partition do. */
+  readonly gaps?: boolean;
 };
+
+/** For those who cannot count: what comes again under the same key within `ONCE_MS` is a `dup`. */
+type OncePublish = { readonly key: string };
+
+/** How long a key of a publish is remembered. */
+export const ONCE_MS = 300_000;
 
 export type PublishResult =
   | { readonly kind: "stored"; readonly epoch: string; readonly offset: number }

@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import type { Position, StoreSettings } from "@wscluster/protocol";
 import type { Logger } from "@wscluster/platform";
-import { FORGET_POD_MS, historyOf } from "./port.ts";
+import { FORGET_POD_MS, ONCE_MS, historyOf } from "./port.ts";
 import type {
   Broker,
   BrokerListener,
@@ -126,19 +126,25 @@ export class RedisBroker implements Broker {
       reply = texts(
         await this.#script(
           scripts.PUBLISH,
-          [keys.meta(stream), keys.stream(stream), keys.seq(slot), keys.recent(slot)],
+          [
+            keys.meta(stream),
+            keys.stream(stream),
+            keys.seq(slot),
+            keys.recent(slot),
+            keys.once(stream, "key" in request ? request.key : ""),
+          ],
           [
             keys.channel(stream),
             stream,
-            request.producer,
-            String(request.gen),
-            String(request.seq),
+            ...("key" in request ? ["", "0", "0"] : [request.producer, String(request.gen), String(request.seq)]),
             JSON.stringify(request.user),
             request.data,
             String(history.maxLength),
             String(history.ttlMs),
             String(policy.metaTtlMs),
             newEpoch(),
+            "key" in request ? String(ONCE_MS) : "",
+            "gaps" in request && request.gaps ? "1" : "",
           ],
         ),
       );

@@ -29,6 +29,8 @@ export function keysFor(prefix: string) {
     meta: (stream: string) => `${base(stream)}:m:${stream}`,
     stream: (stream: string) => `${base(stream)}:x:${stream}`,
     channel: (stream: string) => `${base(stream)}:c:${stream}`,
+    /** A publish of this stream that came with a key. */
+    once: (stream: string, key: string) => `${base(stream)}:k:${stream}:${key}`,
     /** Cursors of a stream's readers. */
     cursors: (stream: string) => `${base(stream)}:cur:${stream}`,
     /** Presence of a channel, by the place's name. */

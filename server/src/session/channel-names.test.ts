@@ -12,8 +12,8 @@ describe("channel names", () => {
     expect(["~inbox", "~user/ann", "~presence/room", "room"].map(isReadable)).toEqual([true, false, false, true]);
     const names = ["~inbox", "~user/ann", "~user/", "~user/a/b", "~user/a\nb", "~presence/room", "room"];
     expect(names.map(isWritable)).toEqual([false, true, false, false, false, false, true]);
-    const ann = { tenant: "acme", user: "ann" };
-    expect(streamOf(ann, "~inbox")).toBe(streamOf({ tenant: "acme", user: "bob" }, "~user/ann"));
+    const ann = { tenant: "acme", user: "ann", id: "s1" };
+    expect(streamOf(ann, "~inbox")).toBe(streamOf({ tenant: "acme", user: "bob", id: "s2" }, "~user/ann"));
     expect(streamOf(ann, "room")).toBe("acme/room");
   });
 });

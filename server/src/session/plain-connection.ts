@@ -3,12 +3,13 @@
 
 import { CLOSE_CODES, WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { PlainServerFrame, ServerFrame } from "@wscluster/protocol";
+import { BrokerUnavailable } from "../broker/port.ts";
 import type { Subscriber, Subscription } from "../hub/subscription.ts";
 import type { ClientSocket } from "../transport/client-socket.ts";
 import { textFrame } from "../transport/wire-frame.ts";
 import { Connection } from "./connection.ts";
 import type { SessionContext } from "./context.ts";
-import { isChannelName } from "./channel-names.ts";
+import { isChannelName, streamOf } from "./channel-names.ts";
 import { memberText } from "./json-span.ts";
 import { batchesOf, plainMessagesOf } from "./plain-text.ts";
 import { newSessionId } from "./secret.ts";
@@ -177,6 +178,23 @@ export class PlainConnection extends Connection implements Subscriber {
     this.say({ type: "connected", user: result.identity.user, tenant: result.identity.tenant });
     const pace = context.pace();
     if (pace) this.send({ t: "pace", ...pace });
+    await this.#listen();
+  }
+
+  /** What is published to the user, the tenant and everybody comes without asking: such a client does not know the channels. */
+  async #listen(): Promise<void> {
+    const { row, context } = this;
+    if (!row) return;
+    try {
+      for (const channel of ["~me", "~tenant", "~all"]) {
+        const subscription = await context.hub.attach(this, streamOf(row, channel), channel, undefined, () => {});
+        if (this.hasClosed()) context.hub.detach(subscription);
+        else this.subscriptions.set(channel, subscription);
+      }
+    } catch (error) {
+      if (!(error instanceof BrokerUnavailable)) throw error;
+      this.end("backoff");
+    }
   }
 
   async #subscribe(channel: string, id: number | undefined): Promise<void> {

@@ -54,24 +54,34 @@ end
 // Producers that have been silent for two days are forgotten, now and then, so that page loads do not grow the hash for ever.
 const PRODUCER_SILENCE_S = 172_800;
 
-/** KEYS meta stream seq recent; ARGV channel name producer gen seq user data maxLength historyTtl metaTtl freshEpoch. */
+/**
+ * KEYS meta stream seq recent once; ARGV channel name producer gen seq user data maxLength historyTtl metaTtl freshEpoch onceTtl gaps.
+ * With onceTtl the key decides instead of the producer's number.
+ */
 export const PUBLISH: Script = {
   name: "publish",
   lua: `${LIVE}${TIME}${CHANGE}
 local meta, stream = KEYS[1], KEYS[2]
 local epoch, offset, lives, start, lastTs = live(meta, stream, ARGV[11], ARGV[10])
 local field, gen, seq = 'pr:' .. ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local known = redis.call('HGET', meta, field)
+local once = ARGV[12] ~= ''
+local known = not once and redis.call('HGET', meta, field)
 local last, lastOffset = 0, '0'
-if known then
+if once then
+  local first = redis.call('GET', KEYS[5])
+  if first then
+    local e, o = string.match(first, '^(%S+) (%d+)$')
+    return {'dup', e, o}
+  end
+elseif known then
   local g, s, o = string.match(known, '^(%d+):(%d+):(%d+)')
   if gen < tonumber(g) then return {'fenced'} end
   if gen == tonumber(g) then last, lastOffset = tonumber(s), o end
 end
-if seq <= last then
+if not once and seq <= last then
   return {'dup', epoch, seq == last and lastOffset or '0'}
 end
-if seq > last + 1 then return {'out-of-order', string.format('%.0f', last)} end
+if not once and seq > last + 1 and ARGV[13] == '' then return {'out-of-order', string.format('%.0f', last)} end
 local now = time('us')
 local ts = math.max(now, lastTs)
 local o = string.format('%.0f', tonumber(offset) + 1)
@@ -84,9 +94,11 @@ end
 local message = '1 ' .. o .. ' ' .. epoch .. ' ' .. stamp .. ' ' .. prev .. ' ' .. ARGV[6] .. '\\n' .. ARGV[7]
 redis.call('XADD', stream, 'MAXLEN', '~', ARGV[8], o .. '-0', 'm', message)
 redis.call('PEXPIRE', stream, ARGV[9])
-redis.call('HSET', meta, 'offset', o, 'ts', stamp, field,
-  string.format('%.0f', gen) .. ':' .. string.format('%.0f', seq) .. ':' .. o .. ':' .. string.format('%.0f', math.floor(now / 1000000)))
-if not known then
+redis.call('HSET', meta, 'offset', o, 'ts', stamp)
+if once then redis.call('SET', KEYS[5], epoch .. ' ' .. o, 'PX', ARGV[12])
+else redis.call('HSET', meta, field,
+  string.format('%.0f', gen) .. ':' .. string.format('%.0f', seq) .. ':' .. o .. ':' .. string.format('%.0f', math.floor(now / 1000000))) end
+if not once and not known then
   local size = redis.call('HLEN', meta)
   if size > 512 and size % 256 == 0 then
     local all = redis.call('HGETALL', meta)
