@@ -31,6 +31,7 @@ import type { Script } from "./redis/scripts.ts";
 import { ephemeralMessage, ephemeralOf, publicationOf } from "./redis/stored-message.ts";
 import { RedisCursors } from "./redis/cursors.ts";
 import { RedisPresence, presenceEventOf } from "./redis/presence.ts";
+import { fieldsOf, generationOf, list, podEntryOf, sessionRowOf, text, texts } from "./redis/replies.ts";
 import { SubscriberLink } from "./redis/subscriber-link.ts";
 
 export type RedisBrokerOptions = {
@@ -449,56 +450,4 @@ export class RedisBroker implements Broker {
 
 function newEpoch(): string {
   return randomBytes(6).toString("hex");
-}
-
-function list(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function text(value: unknown): string {
-  return Buffer.isBuffer(value) ? value.toString() : String(value);
-}
-
-function texts(value: unknown): readonly string[] {
-  return list(value).map(text);
-}
-
-/** A hash; the client makes an object of it. */
-function fieldsOf(value: unknown): ReadonlyMap<string, string> {
-  if (typeof value !== "object" || value === null) return new Map();
-  return new Map(Object.entries(value).map(([field, content]) => [field, text(content)] as const));
-}
-
-function generationOf(reply: unknown): number | undefined {
-  const generation = text(reply);
-  return generation === "" ? undefined : Number(generation);
-}
-
-function sessionRowOf(id: string, fields: ReadonlyMap<string, string>): SessionRow | undefined {
-  const [tenant, user, g, owner, digest] = ["tenant", "user", "g", "owner", "digest"].map((name) => fields.get(name));
-  if (tenant === undefined || user === undefined || g === undefined || owner === undefined || digest === undefined) {
-    return undefined;
-  }
-  const channels = [...fields.keys()].filter((name) => name.startsWith("c:")).map((name) => name.slice(2));
-  const notes = [...fields].flatMap(([name, value]) =>
-    name.startsWith("n:") ? [[name.slice(2), value] as const] : [],
-  );
-  const instance = fields.get("instance");
-  return {
-    id,
-    tenant,
-    user,
-    device: fields.get("device") ?? "",
-    ...(instance === undefined ? {} : { instance }),
-    g: Number(g),
-    owner,
-    digest,
-    channels,
-    ...(notes.length > 0 ? { notes: Object.fromEntries(notes) } : {}),
-  };
-}
-
-function podEntryOf(json: string, nowMs: number): PodEntry | undefined {
-  const { v, at, ...lease } = JSON.parse(json) as PodLease & { readonly v: number; readonly at: number };
-  return v === 1 ? { ...lease, silentMs: Math.max(0, nowMs - at) } : undefined;
 }
