@@ -29,6 +29,8 @@ export const ANNOTATIONS = {
   startedAt: `${GROUP}/started-at`,
   switchedAt: `${GROUP}/switched-at`,
   movedAt: `${GROUP}/moved-at`,
+  /** How far a rollout in steps is, as JSON. */
+  trial: `${GROUP}/trial`,
   /** On the ReplicaSet of an aborted attempt: REASON, a colon, and the text for people. Gone when another revision is wanted. */
   aborted: `${GROUP}/aborted`,
   /** On a detached pod: when it was detached, RFC 3339. Its deadline counts from here. */

@@ -243,14 +243,16 @@ class Run {
           this.grants.push({ grant, outcome: "unpaid" });
           return;
         }
-        const { intent, count, windowMs, deadlineMs, targets, edge } = grant;
+        const { intent, count, windowMs, deadlineMs, targets, edge, order } = grant;
         const body = {
           intent,
           count,
           windowMs,
           deadlineMs,
           targets,
-          ...(edge === undefined ? {} : { select: { edge } }),
+          ...(edge === undefined && order === undefined
+            ? {}
+            : { select: { ...(edge === undefined ? {} : { edge }), ...(order === undefined ? {} : { order }) } }),
         };
         const outcome = await writer.grant(target, body, epoch, this.#adminKey(), signal);
         this.grants.push({ grant, outcome: outcome.kind });

@@ -63,6 +63,9 @@ export const SET_STEPS = [
   "serve",
   "provision",
   "verify",
+  "approve",
+  "trial",
+  "grow",
   "switch",
   "settle",
   "move",
@@ -72,6 +75,25 @@ export const SET_STEPS = [
   "history",
 ] as const;
 export type SetStep = (typeof SET_STEPS)[number];
+
+/** A step of the trial: its pods come, its share is led to them, its part of the connections moves, it is watched. */
+export const TRIAL_PHASES = ["grow", "share", "move", "pause"] as const;
+export type TrialPhase = (typeof TRIAL_PHASES)[number];
+
+/** How far a candidate is that takes over in steps; kept after the last one. */
+export type TrialMarks = {
+  /** Step that runs or ran last, from 0. */
+  readonly index: number;
+  readonly phase: TrialPhase;
+  /** Begin of the phase. */
+  readonly sinceMs: number;
+  /** Begin of the step's moves: what is judged is judged from here on. */
+  readonly judgedFromMs: number;
+  /** As it was when the trial began: wanted pods, pods of the sets that are left, connections on them. */
+  readonly wantedPods: number;
+  readonly oldPods: number;
+  readonly oldConnections: number;
+};
 
 /** A pod template as it is stored and sent. */
 export type Template = {
@@ -92,6 +114,7 @@ export type SetMarks = {
   readonly startedAtMs: number;
   readonly switchedAtMs: number | undefined;
   readonly movedAtMs: number | undefined;
+  readonly trial: TrialMarks | undefined;
   /** REASON:text of an aborted attempt, while its revision is still the wanted one. */
   readonly aborted: string | undefined;
 };
@@ -137,8 +160,8 @@ export type Verdict =
   /** Not enough is known yet: the rollout waits, and does what `rollout.onFailure` says at its deadline. */
   | { readonly kind: "inconclusive"; readonly why: string };
 
-/** Points of a rollout at which it is judged; steps count from 1. */
-export type GatePoint = "preflight" | "verify" | `step ${number}`;
+/** Points of a rollout at which it is judged; steps count from 1. `move` is the rest, after all new connections were led over. */
+export type GatePoint = "preflight" | "verify" | `step ${number}` | "move";
 
 export type GateAt = {
   /** REVISION/N. */
@@ -253,6 +276,13 @@ export function connectionsOf(pod: ServerPodFacts): number | undefined {
   if (!pod.running) return 0;
   const state = freshValue(pod.state);
   return state === undefined ? undefined : state.connections;
+}
+
+/** Known to hold nobody: nobody here, nobody being asked. */
+export function isEmpty(pod: ServerPodFacts): boolean {
+  if (!pod.running) return true;
+  const state = freshValue(pod.state);
+  return state !== undefined && state.connections === 0 && state.moving === 0;
 }
 
 /** Sockets that are known of, on all of these pods; what nobody knows is not in it. */

@@ -31,6 +31,7 @@ import {
 } from "./facts.ts";
 import { nodeFactsOf } from "./nodes.ts";
 import { podTroubleOf } from "./pod-trouble.ts";
+import { parseTrial } from "./trial-marks.ts";
 import { projectEdge, projectServers, revisionOf } from "./wanted.ts";
 
 export type Sources = {
@@ -252,6 +253,7 @@ function marksOf(
     startedAtMs: parseTime(annotations[ANNOTATIONS.startedAt]) ?? body.createdAtMs,
     switchedAtMs: parseTime(annotations[ANNOTATIONS.switchedAt]),
     movedAtMs: parseTime(annotations[ANNOTATIONS.movedAt]),
+    trial: parseTrial(annotations[ANNOTATIONS.trial]),
     aborted: annotations[ANNOTATIONS.aborted],
   };
   if (role !== undefined && step !== undefined) return { role, step, ...common };
@@ -300,7 +302,13 @@ function isTextMap(value: unknown): value is Record<string, string> {
 function parseInstructions(text: string | undefined): EdgeInstructions | undefined {
   const value = parseJson(text);
   if (!isRecord(value)) return undefined;
-  const { generation, takesNew } = value;
+  const { generation, takesNew, share } = value;
   if (typeof generation !== "number" || !Array.isArray(takesNew)) return undefined;
-  return { generation, takesNew: takesNew.filter((name) => typeof name === "string") };
+  const names = takesNew.filter((name) => typeof name === "string");
+  if (!isRecord(share)) return { generation, takesNew: names };
+  return {
+    generation,
+    takesNew: names,
+    share: { revision: String(share["revision"]), percent: Number(share["percent"]) },
+  };
 }

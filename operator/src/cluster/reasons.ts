@@ -32,6 +32,12 @@ export const CONDITION_REASONS = {
     "A check of the preflight certainly fails and `rollout.preflight` is Enforce: the rollout waits; the message has the numbers.",
   NodeDrainUnavailable: "Nodes cannot be listed: pods are not led away from nodes before they are evicted.",
   NodeDrainOff: "`disruption.nodeDrain` is false.",
+  AwaitingApproval: "The candidate is verified and waits until `rollout.approvedAttempt` names the attempt.",
+  StepPause: "A step has moved its part and is watched for its `pauseSeconds`.",
+  GateInconclusive: "A gate has not decided yet; the rollout waits until its deadline.",
+  GateFailed: "A gate judged the candidate to have failed.",
+  RolloutPaused:
+    "The rollout is held where it is: by `rollout.paused`, or after a failure by `rollout.onFailure: Pause`.",
   Switching: "New connections are being led to the candidate.",
   ArrivalsNotStopped: "New connections still arrive at the old set.",
   MovingConnections: "Live connections are moving to the set that takes new ones.",
@@ -76,6 +82,16 @@ export const EVENT_REASONS = {
     type: "Warning",
     meaning:
       "Something certainly speaks against the rollout: it waits until that is corrected or `rollout.preflight` is Warn.",
+  },
+  AwaitingApproval: { type: "Normal", meaning: "The candidate is verified and waits for somebody to approve it." },
+  RolloutApproved: { type: "Normal", meaning: "The attempt was approved and goes on." },
+  StepStarted: { type: "Normal", meaning: "A step of the rollout begins." },
+  StepPassed: { type: "Normal", meaning: "A step has moved its part, was watched and judged to be good." },
+  RolloutPaused: { type: "Normal", meaning: "The rollout is held where it is." },
+  GateFailed: { type: "Warning", meaning: "A gate judged the candidate to have failed; the attempt was aborted." },
+  AttemptNotRunning: {
+    type: "Warning",
+    meaning: "An approval or an abort names an attempt that is not the running one: nothing was done.",
   },
   TrafficSwitching: {
     type: "Normal",

@@ -15,6 +15,8 @@ export type Donor = {
   readonly turn?: number;
   /** Take only connections of this edge pod. */
   readonly edge?: string;
+  /** Whom to take: `idle` ones first (the default), or a random `sample` that tells something about the rest. */
+  readonly order?: "idle" | "sample";
   /** Somebody else's deadline binds: the emergency pace holds. */
   readonly isEmergency?: boolean;
 };
@@ -36,6 +38,7 @@ export type PlannedGrant = {
   readonly deadlineMs: number;
   readonly targets: readonly GrantTarget[];
   readonly edge?: string;
+  readonly order?: "idle" | "sample";
   readonly isEmergency?: boolean;
 };
 
@@ -102,6 +105,7 @@ export function planGrants(facts: MoveFacts): MovePlan {
         deadlineMs: MOVE_DEADLINE_MS,
         targets,
         ...(donor.edge === undefined ? {} : { edge: donor.edge }),
+        ...(donor.order === undefined ? {} : { order: donor.order }),
         ...(donor.isEmergency === true ? { isEmergency: true } : {}),
       });
     });

@@ -8,6 +8,8 @@ import { hasEdge, liveEdges } from "./edges.ts";
 import { doomOf, isEvacuated } from "./evacuation.ts";
 import { holdOf } from "./holds.ts";
 import { connectionsLeft } from "./moving.ts";
+import { NOT_THIS_ATTEMPT } from "./rollout/commands.ts";
+import type { Waiting } from "./rollout/draft.ts";
 import { nodesVerdict, reachableVerdict } from "./preconditions.ts";
 import { attachedPods, nameOf } from "./sets.ts";
 
@@ -165,7 +167,7 @@ function progressingVerdict(decision: Decision): Verdict {
     const [reason, ...why] = aborted.aborted.split(":");
     return {
       status: "False",
-      reason: reason === "ProgressDeadlineExceeded" ? "ProgressDeadlineExceeded" : "RolloutAborted",
+      reason: reason === "ProgressDeadlineExceeded" || reason === "GateFailed" ? reason : "RolloutAborted",
       message: `attempt ${aborted.attempt} with image ${aborted.image} was aborted: ${why.join(":")}; ${taker === undefined ? "nothing" : nameOf(taker)} keeps serving`,
     };
   }
@@ -219,6 +221,9 @@ function movesVerdict({ facts, dependencies }: Decision): Verdict {
   };
 }
 
+/** The rollout does not get on by itself, or not before somebody does something. */
+const STANDING: ReadonlySet<ConditionReason> = new Set(["CandidateNotStarting", "AwaitingApproval", "RolloutPaused"]);
+
 /** What is said in the pass that takes a step, before there is anything to wait for. */
 const STEP_TEXT: Partial<Record<SetStep, { readonly reason: ConditionReason; readonly message: string }>> = {
   provision: { reason: "Provisioning", message: "pods are being made" },
@@ -226,6 +231,9 @@ const STEP_TEXT: Partial<Record<SetStep, { readonly reason: ConditionReason; rea
   switch: { reason: "Switching", message: "new connections are being led to it" },
   settle: { reason: "ArrivalsNotStopped", message: "it takes new connections; arrivals at the old set must stop" },
   move: { reason: "MovingConnections", message: "connections begin to move" },
+  approve: { reason: "AwaitingApproval", message: "it is verified and may be approved" },
+  trial: { reason: "Switching", message: "a step begins" },
+  grow: { reason: "Provisioning", message: "the rest of its pods is being made" },
 };
 
 function candidateVerdict(decision: Decision, candidate: Decision["rollout"]["sets"][number]): Verdict {
@@ -235,7 +243,7 @@ function candidateVerdict(decision: Decision, candidate: Decision["rollout"]["se
   const unheard =
     stale === undefined || stale === "" || stale === candidate.attempt
       ? ""
-      : `; \`rollout.abortedAttempt\` names ${stale}, which is not this attempt`;
+      : `; \`rollout.abortedAttempt\` names ${stale}, ${NOT_THIS_ATTEMPT}`;
   const stable = rollout.sets.find((set) => set.role === "stable");
   const story = `${stable === undefined ? "" : `${nameOf(stable)} to `}${nameOf(candidate)} with image ${candidate.image}`;
   if (candidate.step === "move" && waiting?.reason === "MovingConnections") {
@@ -251,13 +259,19 @@ function candidateVerdict(decision: Decision, candidate: Decision["rollout"]["se
     );
   }
   const reason = waiting?.reason ?? STEP_TEXT[candidate.step]?.reason ?? "Verifying";
-  const isStuck =
-    reason === "CandidateNotStarting" || holdOf(decision.facts, decision.dependencies, "voluntary")?.reason === reason;
+  const isStuck = STANDING.has(reason) || holdOf(decision.facts, decision.dependencies, "voluntary")?.reason === reason;
   return {
     status: isStuck ? "False" : "True",
     reason,
-    message: `${story}: ${waiting?.message ?? STEP_TEXT[candidate.step]?.message ?? candidate.step}${unheard}`,
+    message: `${story}: ${waiting?.message ?? STEP_TEXT[candidate.step]?.message ?? candidate.step}${commandText(waiting)}${unheard}`,
   };
+}
+
+function commandText(waiting: Waiting | undefined): string {
+  if (waiting?.unblock === undefined || !STANDING.has(waiting.reason)) return "";
+  return waiting.unblock.startsWith("kubectl") || waiting.unblock.startsWith("go back")
+    ? `; to end this: ${waiting.unblock}`
+    : "";
 }
 
 function restVerdict({ facts, rollout, taker }: Decision): Verdict {

@@ -1,11 +1,10 @@
 // Pods on their way out: detached, emptied by the move engine, deleted when they are empty or when their time is over. Pure.
 // Not here: who is detached (scale.ts, evacuation.ts).
-import { type ClusterFacts, connectionsOf, freshValue, type ServerPodFacts } from "../facts.ts";
+import { type ClusterFacts, connectionsOf, freshValue, isEmpty, type ServerPodFacts } from "../facts.ts";
 import type { Action, EventValue } from "../plan.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { holdOf } from "./holds.ts";
 import { drainingSincePatch } from "./pod-patches.ts";
-import { isEmpty } from "./rollout.ts";
 
 export const DEFAULT_DRAIN_SECONDS = 900;
 

@@ -1,7 +1,8 @@
 // What the edge knows and has acknowledged. Pure predicates over facts.
-import type { EdgeInstructions } from "@wscluster/protocol";
+import type { EdgeInstructions, EdgeShare } from "@wscluster/protocol";
 import { type ClusterFacts, type EdgePodFacts, freshValue, isFresh } from "../facts.ts";
-import { attachedPods, type PlannedSet } from "./sets.ts";
+import { leavingPods, shareOf } from "./rollout/plan-of-steps.ts";
+import { attachedPods, type PlannedSet, takerOf } from "./sets.ts";
 
 /** Edge pods through which a client can come: ready, or at least alive enough to answer. */
 export function liveEdges(facts: Pick<ClusterFacts, "edgePods">): EdgePodFacts[] {
@@ -39,38 +40,83 @@ export function edgeBehind(facts: ClusterFacts): { edge: string; why: string } |
     if (state.generation < generation) {
       return { edge: edge.name, why: `it follows generation ${state.generation} of ${generation}` };
     }
+    const share = facts.instructions?.share;
+    if (share !== undefined && !isSameShare(state.share, share)) {
+      return {
+        edge: edge.name,
+        why: `it does not lead ${share.percent} % of the new connections to the candidate; an edge pod that is older than this feature cannot (a change of \`edge.agentImage\` replaces it)`,
+      };
+    }
   }
   return undefined;
 }
 
-/**
- * New connections are led to this set and to no other, as every live edge has confirmed.
- */
-export function isHandedOver(facts: ClusterFacts, taker: PlannedSet | undefined): boolean {
-  if (taker === undefined || !isLabelled(facts, taker)) return false;
-  if (!hasEdge(facts)) return true;
-  const takesNew = facts.instructions?.takesNew ?? [];
-  return takesNew.length === 1 && takesNew[0] === taker.revision && edgeBehind(facts) === undefined;
+/** Who is to get unnamed arrivals. */
+export type Arrivals = {
+  readonly main: PlannedSet | undefined;
+  /** Gets a part of them. */
+  readonly share: { readonly set: PlannedSet; readonly percent: number } | undefined;
+  /** Pods of the main set that get none any more, by uid. */
+  readonly leaving: ReadonlySet<string>;
+};
+
+export function arrivalsOf(facts: ClusterFacts, sets: readonly PlannedSet[]): Arrivals {
+  const taker = takerOf(sets);
+  const leaving = new Set(leavingPods(facts, sets).leaving.map((pod) => pod.uid));
+  const candidate = sets.find((set) => set.role === "candidate" && set !== taker);
+  const percent = candidate === undefined ? undefined : shareOf(facts.spec, candidate);
+  if (candidate === undefined || percent === undefined || percent === 0) {
+    return { main: taker, share: undefined, leaving };
+  }
+  return percent >= 100
+    ? { main: candidate, share: undefined, leaving }
+    : { main: taker, share: { set: candidate, percent }, leaving };
 }
 
-/** Every ready pod of the set carries the label that lets the edge use it, and there is one. */
-export function isLabelled(facts: ClusterFacts, taker: PlannedSet): boolean {
-  const ready = attachedPods(facts.pods, taker).filter((pod) => pod.ready);
-  return ready.length > 0 && ready.every((pod) => pod.traffic === "active");
+/** New connections are led to this set and to no other, or in these parts, as every live edge has confirmed. */
+export function isHandedOver(facts: ClusterFacts, arrivals: Arrivals): boolean {
+  const { main, share } = arrivals;
+  if (main === undefined || !areLabelled(facts, arrivals)) return false;
+  if (!hasEdge(facts)) return share === undefined;
+  return isInstructed(facts.instructions, main.revision, shareText(share)) && edgeBehind(facts) === undefined;
+}
+
+function shareText(share: Arrivals["share"]): EdgeShare | undefined {
+  return share === undefined ? undefined : { revision: share.set.revision, percent: share.percent };
+}
+
+function isInstructed(instructions: EdgeInstructions | undefined, main: string, share: EdgeShare | undefined): boolean {
+  const takesNew = instructions?.takesNew ?? [];
+  return takesNew.length === 1 && takesNew[0] === main && isSameShare(instructions?.share, share);
+}
+
+function isSameShare(a: EdgeShare | undefined, b: EdgeShare | undefined): boolean {
+  return a?.revision === b?.revision && a?.percent === b?.percent;
+}
+
+/** Every ready pod that is to be used carries the label that lets the edge use it, and of each set there is one. */
+function areLabelled(facts: ClusterFacts, { main, share, leaving }: Arrivals): boolean {
+  return [main, share?.set].every((set) => {
+    if (set === undefined) return true;
+    const ready = attachedPods(facts.pods, set).filter((pod) => pod.ready && !leaving.has(pod.uid));
+    return ready.length > 0 && ready.every((pod) => pod.traffic === "active");
+  });
 }
 
 /**
- * Instructions as they are to be. The new taker is named only when its pods carry their label: the agents take both
+ * Instructions as they are to be. A new taker is named only when its pods carry their label: the agents take both
  * together, and a taker without a usable pod would leave nobody.
  */
-export function instructionsFor(facts: ClusterFacts, taker: PlannedSet | undefined): EdgeInstructions | undefined {
+export function instructionsFor(facts: ClusterFacts, arrivals: Arrivals): EdgeInstructions | undefined {
   if (!hasEdge(facts)) return undefined;
   const present = facts.instructions;
+  const { main } = arrivals;
   const nobodyYet = present === undefined || present.takesNew.length === 0;
-  if (taker === undefined || (!nobodyYet && !isLabelled(facts, taker))) return present;
-  if (present?.takesNew.length === 1 && present.takesNew[0] === taker.revision) return present;
+  if (main === undefined || (!nobodyYet && !areLabelled(facts, arrivals))) return present;
+  const share = shareText(arrivals.share);
+  if (isInstructed(present, main.revision, share)) return present;
   // Above everything that any agent has seen, also if the ConfigMap was deleted meanwhile.
   const seen = facts.edgePods.map((pod) => (pod.state.kind === "known" ? pod.state.value.generation : 0));
   const generation = Math.max(present?.generation ?? 0, ...seen) + 1;
-  return { generation, takesNew: [taker.revision] };
+  return { generation, takesNew: [main.revision], ...(share === undefined ? {} : { share }) };
 }

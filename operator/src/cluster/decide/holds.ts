@@ -5,7 +5,7 @@ import { type ClusterFacts } from "../facts.ts";
 import type { ConditionReason } from "../reasons.ts";
 import { timestampOf } from "./children/replica-set.ts";
 import type { Dependencies } from "./dependencies.ts";
-import type { Waiting } from "./rollout.ts";
+import type { Waiting } from "./rollout/draft.ts";
 import { judgeWindows } from "./windows.ts";
 
 /**

@@ -4,7 +4,7 @@ import { ANNOTATIONS } from "@wscluster/crds";
 import type { ModeRequest, PodMode } from "@wscluster/protocol";
 import { GRANT_WINDOW_MS, paceLimitsOf } from "../../moves/limits.ts";
 import { type MovePlan, planGrants } from "../../moves/planner.ts";
-import { type ClusterFacts, connectionsOf, freshValue, type ServerPodFacts, type SetFacts } from "../facts.ts";
+import { type ClusterFacts, connectionsOf, freshValue, isEmpty, type ServerPodFacts, type SetFacts } from "../facts.ts";
 import type { Action, EventValue, Plan } from "../plan.ts";
 import { accountsFor } from "./children/accounts.ts";
 import { drainingBudgetFor, setBudgetFor } from "./children/budgets.ts";
@@ -15,15 +15,19 @@ import { servicesFor } from "./children/services.ts";
 import { type Dependencies, dependenciesOf } from "./dependencies.ts";
 import { planDraining } from "./draining.ts";
 import { planEdge } from "./edge-sets.ts";
-import { hasEdge, instructionsFor, isHandedOver } from "./edges.ts";
+import { arrivalsOf, hasEdge, instructionsFor, isHandedOver } from "./edges.ts";
 import { holdOf, windowChangeMs } from "./holds.ts";
-import { connectionsLeft, movementOf } from "./moving.ts";
+import { leftOf, type Movement, movementOf } from "./moving.ts";
 import { detachPatch, trafficPatch } from "./pod-patches.ts";
 import { preflightEvents } from "./preconditions.ts";
-import { advanceRollout, isEmpty, progressKey } from "./rollout.ts";
+import { advanceRollout } from "./rollout.ts";
+import { NOT_THIS_ATTEMPT } from "./rollout/commands.ts";
+import { progressKey } from "./rollout/draft.ts";
+import { type Leaving, leavingPods } from "./rollout/plan-of-steps.ts";
 import { planScale, type Scale } from "./scale.ts";
 import { isSealed, type PlannedSet, takerOf, trafficOf } from "./sets.ts";
 import { statusFor } from "./status.ts";
+import type { TrialMoves } from "./trial-moves.ts";
 import { childNames } from "@wscluster/crds";
 
 const DEFAULT_HISTORY = 5;
@@ -34,14 +38,16 @@ export function decide(facts: ClusterFacts): Plan {
   const rollout = advanceRollout(facts, dependencies);
   const { sets } = rollout;
   const taker = takerOf(sets);
-  const handedOver = isHandedOver(facts, taker);
+  const arrivals = arrivalsOf(facts, sets);
+  const handedOver = isHandedOver(facts, arrivals);
+  const leaving = leavingPods(facts, sets);
   const trafficBy = new Map(sets.map((set) => [set.revision, trafficOf(set, taker, handedOver)]));
   const scale = planScale(facts, sets, taker, dependencies);
   const edge = planEdge(facts);
-  const movement = movementOf(facts, sets, taker, handedOver, dependencies, edge.leaving);
+  const movement = movementOf(facts, sets, taker, handedOver, dependencies, edge.leaving, rollout.paused);
   const moves = grantsNow(facts, movement);
   const drain = planDraining(facts, dependencies);
-  const instructions = instructionsFor(facts, taker);
+  const instructions = instructionsFor(facts, arrivals);
   const history = prunable(facts, sets);
   const kept = sets.filter((set) => !history.some((old) => old.name === set.name));
   const actions: Action[] = [
@@ -49,11 +55,11 @@ export function decide(facts: ClusterFacts): Plan {
     ...scale.detach.map((pod) => detachPatch(facts.cluster, pod, facts.nowMs)),
     ...setActions(facts, kept, trafficBy, scale),
     ...edge.actions,
-    ...labelActions(facts, trafficBy, scale.detach),
+    ...labelActions(facts, trafficBy, leaving, scale.detach),
     ...(instructions === undefined
       ? []
       : [{ kind: "apply" as const, manifest: edgeInstructionsFor(facts.cluster, instructions) }]),
-    ...modeActions(facts, sets, trafficBy),
+    ...modeActions(facts, sets, trafficBy, leaving),
     ...(moves.grants.length === 0 ? [] : [{ kind: "grants" as const, grants: moves.grants }]),
     ...drain.actions,
     ...edge.removals,
@@ -67,7 +73,7 @@ export function decide(facts: ClusterFacts): Plan {
     scale.held !== undefined ||
     sets.some((set) => set.role === "candidate" || set.role === "superseded" || set.step === "seal") ||
     !handedOver;
-  const left = connectionsLeft(movement.donors);
+  const left = leftOf(movement);
   const candidate = sets.find((set) => set.role === "candidate");
   const isHeld = holdOf(facts, dependencies, "voluntary") !== undefined;
   const events = [
@@ -91,12 +97,17 @@ export function decide(facts: ClusterFacts): Plan {
     ...(requeueAfterMs === undefined ? {} : { requeueAfterMs }),
     poll: isBusy ? "moving" : "rest",
     notes: notesFor(facts, sets, { taker, handedOver, left, tokens: facts.memory.tokens, limitedBy: moves.limitedBy }),
-    pressures: left === 0 ? [] : movement.targets.map((target) => target.pressure),
+    pressures:
+      left === 0 ? [] : [...movement.targets, ...(movement.trial?.targets ?? [])].map((target) => target.pressure),
     endings: endingsOf(facts, dependencies),
     progress:
       candidate === undefined
         ? undefined
-        : { of: progressKey(candidate), left: candidate.step === "move" ? left : 0, held: isHeld },
+        : {
+            of: progressKey(candidate),
+            left: candidate.step === "move" ? left : (movement.trial?.left ?? 0),
+            held: isHeld || rollout.paused === "user",
+          },
   };
 }
 
@@ -105,15 +116,15 @@ function idlePlan(facts: ClusterFacts): Plan {
   const dependencies = dependenciesOf(facts);
   const sets = facts.sets.map((set) => ({ ...set, live: set }));
   const taker = takerOf(sets);
-  const handedOver = isHandedOver(facts, taker);
+  const handedOver = isHandedOver(facts, arrivalsOf(facts, sets));
   const status = statusFor({
     facts,
     dependencies,
-    rollout: { sets, events: [], waiting: undefined, requeueAfterMs: undefined },
+    rollout: { sets, events: [], waiting: undefined, requeueAfterMs: undefined, paused: undefined },
     taker,
     handedOver,
     scale: { replicas: new Map(), detach: [], held: undefined, events: [] },
-    movement: { donors: [], allowed: [], targets: [], held: undefined },
+    movement: { donors: [], allowed: [], targets: [], trial: undefined, held: undefined },
     moves: { grants: [], limitedBy: "Nothing" },
     edge: { actions: [], removals: [], budgets: [], leaving: [], isRolling: false },
   });
@@ -209,11 +220,12 @@ function budgetRemovals(facts: ClusterFacts, sets: readonly PlannedSet[], edgeBu
 function labelActions(
   facts: ClusterFacts,
   trafficBy: ReadonlyMap<string, PodMode>,
+  { leaving }: Leaving,
   detached: readonly ServerPodFacts[],
 ): Action[] {
   return facts.pods.flatMap((pod) => {
     if (pod.deleting || detached.some((leaver) => leaver.uid === pod.uid)) return [];
-    const traffic = pod.set === "draining" ? "none" : (trafficBy.get(pod.revision) ?? "none");
+    const traffic = pod.set === "draining" || leaving.includes(pod) ? "none" : (trafficBy.get(pod.revision) ?? "none");
     return pod.traffic === traffic ? [] : [trafficPatch(pod, traffic)];
   });
 }
@@ -222,14 +234,15 @@ function modeActions(
   facts: ClusterFacts,
   sets: readonly PlannedSet[],
   trafficBy: ReadonlyMap<string, PodMode>,
+  { leaving, sealed }: Leaving,
 ): Action[] {
   return facts.pods.flatMap((pod): Action[] => {
     const state = freshValue(pod.state);
     if (state === undefined || pod.deleting || !pod.running || state.terminating) return [];
     const set = sets.find((candidate) => candidate.revision === pod.revision);
-    const isLeaving = pod.set === "draining";
+    const isLeaving = pod.set === "draining" || sealed.includes(pod);
     const request: ModeRequest = {
-      mode: isLeaving ? "none" : (trafficBy.get(pod.revision) ?? "none"),
+      mode: isLeaving || leaving.includes(pod) ? "none" : (trafficBy.get(pod.revision) ?? "none"),
       // A pod is sealed when its set is done, or alone when its last client has left: empty and sealed is not ready.
       sealed: isLeaving ? state.mode === "none" && isEmpty(pod) : set === undefined || isSealed(set),
     };
@@ -238,20 +251,43 @@ function modeActions(
   });
 }
 
-function grantsNow(facts: ClusterFacts, movement: ReturnType<typeof movementOf>): MovePlan {
-  if (movement.allowed.length === 0 || !facts.keysExist) return { grants: [], limitedBy: "Nothing" };
+function grantsNow(facts: ClusterFacts, movement: Movement): MovePlan {
+  const { trial } = movement;
+  const isIdle = movement.allowed.length === 0 && (trial === undefined || trial.donors.length === 0);
+  if (isIdle || !facts.keysExist) return { grants: [], limitedBy: "Nothing" };
   const lastSentMs = facts.memory.grants.reduce((last, grant) => Math.max(last, grant.sentAtMs), -Infinity);
   // A new grant replaces the rest of the old one, and the budget is not given back: one per window.
   if (facts.nowMs - lastSentMs < GRANT_WINDOW_MS * 0.95) return { grants: [], limitedBy: "Budget" };
+  const { tokens, emergencyTokens, grants: recent } = facts.memory;
   const plan = planGrants({
     donors: movement.allowed,
     targets: movement.targets,
-    tokens: facts.memory.tokens,
-    emergencyTokens: facts.memory.emergencyTokens,
-    recent: facts.memory.grants,
+    tokens,
+    emergencyTokens,
+    recent,
   });
+  const whole = trial === undefined ? plan : withTrial(plan, trial, facts);
   const isSlowed = facts.memory.perSecond < paceLimitsOf(facts.spec.moves).maxPerSecond;
-  return plan.limitedBy === "Budget" && isSlowed ? { ...plan, limitedBy: "Pressure" } : plan;
+  return whole.limitedBy === "Budget" && isSlowed ? { ...whole, limitedBy: "Pressure" } : whole;
+}
+
+/** A step's moves come last, out of what the others left of the budget, and with as much room as those left. */
+function withTrial(plan: MovePlan, trial: TrialMoves, { memory, nowMs }: ClusterFacts): MovePlan {
+  const sources = new Set(plan.grants.map((grant) => grant.source));
+  const spent = plan.grants.reduce((sum, grant) => sum + grant.count, 0);
+  const budget = Math.max(0, memory.tokens - spent);
+  const step = planGrants({
+    donors: trial.donors.filter((donor) => !sources.has(donor.key)),
+    targets: trial.targets,
+    tokens: Math.min(budget, trial.limit),
+    emergencyTokens: 0,
+    recent: [...memory.grants, ...plan.grants.map((grant) => ({ ...grant, sentAtMs: nowMs }))],
+  });
+  const limitedBy = step.limitedBy === "Budget" && trial.limit < budget ? "Nothing" : step.limitedBy;
+  return {
+    grants: [...plan.grants, ...step.grants],
+    limitedBy: plan.limitedBy === "Nothing" ? limitedBy : plan.limitedBy,
+  };
 }
 
 function prunable(facts: ClusterFacts, sets: readonly PlannedSet[]): PlannedSet[] {
@@ -293,11 +329,29 @@ function conditionEvents(facts: ClusterFacts, status: Plan["status"]): EventValu
   const reasonIn = (of: Plan["status"] | undefined) =>
     of?.conditions?.find((condition) => condition.type === "Progressing")?.reason;
   const now = status.conditions?.find((condition) => condition.type === "Progressing");
-  if (now === undefined || now.reason === reasonIn(facts.cluster.status)) return [];
-  if (now.reason === "CandidateNotStarting" || now.reason === "PodNotStarting" || now.reason === "ScaleDownHeld") {
-    return [{ reason: now.reason, message: now.message }];
+  const unheard = unheardEvents(facts, status);
+  if (now === undefined || now.reason === reasonIn(facts.cluster.status)) return unheard;
+  if (
+    now.reason === "CandidateNotStarting" ||
+    now.reason === "RolloutPaused" ||
+    now.reason === "PodNotStarting" ||
+    now.reason === "ScaleDownHeld"
+  ) {
+    return [{ reason: now.reason, message: now.message }, ...unheard];
   }
-  return [];
+  return unheard;
+}
+
+/** Said once, when such a name comes while an attempt runs; one that was there before is that of an earlier attempt. */
+function unheardEvents(facts: ClusterFacts, status: Plan["status"]): EventValue[] {
+  const messageIn = (of: Plan["status"] | undefined) =>
+    of?.conditions?.find((condition) => condition.type === "Progressing")?.message ?? "";
+  const before = facts.cluster.status;
+  const now = messageIn(status);
+  if (!now.includes(NOT_THIS_ATTEMPT) || messageIn(before).includes(NOT_THIS_ATTEMPT)) return [];
+  return before?.rollout?.attempt !== undefined && before.rollout.attempt === status.rollout?.attempt
+    ? [{ reason: "AttemptNotRunning", message: now }]
+    : [];
 }
 
 function notesFor(

@@ -5,8 +5,11 @@ import type { ClusterFacts } from "../facts.ts";
 import { World } from "../testing/world.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import { edgeBehind, edgeMissing, instructionsFor, isHandedOver } from "./edges.ts";
-import { movementOf, targetsOf } from "./moving.ts";
-import { takerOf } from "./sets.ts";
+import { movementOf } from "./moving.ts";
+import { type PlannedSet, takerOf } from "./sets.ts";
+import { targetsOf } from "./targets.ts";
+
+const all = (main: PlannedSet) => ({ main, share: undefined, leaving: new Set<string>() });
 
 function fleet() {
   const world = new World({ replicas: 2, server: { image: "chat:1" }, redis: { url: "redis://r:6379" } });
@@ -71,10 +74,10 @@ describe("the edge's acknowledgement", () => {
   it("is missing while one live edge is behind, does not know a pod, or cannot be read", () => {
     const { facts, taker } = fleet();
     expect(edgeBehind(facts)).toBe(undefined);
-    expect(isHandedOver(facts, taker)).toBe(true);
+    expect(isHandedOver(facts, all(taker))).toBe(true);
     const late = withEdge(facts, 0, (state) => ({ ...state, generation: 0 }));
     expect(edgeBehind(late)?.why).toMatch(/generation 0 of 1/);
-    expect(isHandedOver(late, taker)).toBe(false);
+    expect(isHandedOver(late, all(taker))).toBe(false);
     const key = facts.pods[0]?.key ?? "";
     expect(edgeMissing(forget(facts, key), [key])?.why).toMatch(/1 of 1 pods/);
     expect(edgeMissing({ ...facts, edgePods: [] }, [key])?.why).toMatch(/no edge pod/);
@@ -90,7 +93,7 @@ describe("the edge's acknowledgement", () => {
   it("begins above every generation that an agent has seen, also when the instructions were deleted", () => {
     const { facts, taker } = fleet();
     const seen = withEdge(facts, 0, (state) => ({ ...state, generation: 41 }));
-    expect(instructionsFor({ ...seen, instructions: undefined }, taker)).toEqual({
+    expect(instructionsFor({ ...seen, instructions: undefined }, all(taker))).toEqual({
       generation: 42,
       takesNew: [taker.revision],
     });

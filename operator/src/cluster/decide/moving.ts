@@ -1,27 +1,33 @@
 // Which pods are to be left and by whom they may be taken in: the donors and targets that the move planner gets. Pure.
 import type { IntentId } from "@wscluster/protocol";
-import { type ClusterFacts, type EdgePodFacts, freshValue, type ServerPodFacts } from "../facts.ts";
+import { type ClusterFacts, freshValue, type ServerPodFacts } from "../facts.ts";
 import { type Donor, rankOf, type Target } from "../../moves/planner.ts";
 import type { Dependencies } from "./dependencies.ts";
-import { hasEdge, liveEdges } from "./edges.ts";
 import { doomOf, isCordoned, isEvacuated, isInLastPart } from "./evacuation.ts";
 import { intentFor } from "./decision.ts";
+import type { PausedBy } from "./rollout/draft.ts";
+import { type TrialMoves, trialMoves } from "./trial-moves.ts";
 import { type Hold, holdOf, type MoveClass } from "./holds.ts";
 import { attachedPods, type PlannedSet } from "./sets.ts";
+import { targetsOf } from "./targets.ts";
 
 export type Movement = {
   readonly donors: readonly Donor[];
   /** Of the donors: those that may be asked now. */
   readonly allowed: readonly Donor[];
   readonly targets: readonly Target[];
+  /** What a step of a trial moves, onto the candidate and nobody else; undefined while no step moves. */
+  readonly trial: TrialMoves | undefined;
   /** Why the others may not, of the most urgent one that may not. */
-  readonly held: Hold | { readonly reason: "NotHandedOver"; readonly message: string } | undefined;
+  readonly held: Hold | { readonly reason: "NotHandedOver" | "RolloutPaused"; readonly message: string } | undefined;
 };
 
 const NOT_HANDED_OVER = {
   reason: "NotHandedOver",
   message: "new connections are still being led to the set that is to take over",
 } as const;
+
+const PAUSED = { reason: "RolloutPaused", message: "the rollout is paused: nothing moves for it" } as const;
 
 export function movementOf(
   facts: ClusterFacts,
@@ -30,6 +36,7 @@ export function movementOf(
   isHandedOver: boolean,
   dependencies: Dependencies,
   leavingEdges: readonly string[],
+  paused?: PausedBy,
 ): Movement {
   const all = [...podDonors(facts, sets, taker), ...edgeDonors(facts, leavingEdges)];
   // A pod may not be asked to send to itself or to one that leaves as well; targets are of the taker and attached.
@@ -38,13 +45,18 @@ export function movementOf(
   let held: Movement["held"];
   for (const donor of all.toSorted((a, b) => rankOf(a.intent) - rankOf(b.intent))) {
     const hold =
+      (paused !== undefined && donor.intent.startsWith("rollout/") ? PAUSED : undefined) ??
       holdOf(facts, dependencies, classOf(facts, donor)) ??
       // Targets are proved one by one: who has somebody else's deadline does not wait for the hand-over.
       (isHandedOver || donor.isEmergency === true ? undefined : NOT_HANDED_OVER);
     if (hold === undefined) allowed.push(donor);
     held ??= hold;
   }
-  return { donors: all, allowed, targets, held };
+  const trial = trialMoves(facts, sets, dependencies, new Set(all.map((donor) => donor.key)));
+  if (trial === undefined) return { donors: all, allowed, targets, trial, held };
+  const hold = paused === undefined ? holdOf(facts, dependencies, "voluntary") : PAUSED;
+  if (hold === undefined) return { donors: all, allowed, targets, trial, held };
+  return { donors: all, allowed, targets, trial: { ...trial, donors: [], limit: 0 }, held: held ?? hold };
 }
 
 /** What a donor's moves are, as far as it matters for who may stop them. */
@@ -69,10 +81,12 @@ function podDonors(facts: ClusterFacts, sets: readonly PlannedSet[], taker: Plan
     const intent: IntentId | undefined =
       taker !== undefined && (isUrgent || isEvacuated(facts, pod)) && !isLastResort(facts, pod, taker)
         ? `evacuate/${pod.key}`
-        : intentOf(pod, set, taker);
+        : intentOf(pod, set, taker, sets);
     if (intent === undefined) return [];
     // Stable is the way back: it is emptied last.
     const turn = set?.role === "stable" ? 1 : 0;
+    // Who is on pods that fail is not asked to wait for the ordinary pace.
+    const isFleeing = set?.step === "back" && intent.startsWith("rollback/") && isFailing(facts, set);
     return [
       {
         key: pod.key,
@@ -80,10 +94,15 @@ function podDonors(facts: ClusterFacts, sets: readonly PlannedSet[], taker: Plan
         connections: state.connections,
         moving: state.moving,
         turn,
-        ...(isUrgent ? { isEmergency: true } : {}),
+        ...(isUrgent || isFleeing ? { isEmergency: true } : {}),
       },
     ];
   });
+}
+
+/** Some of its pods do not start, or are not ready any more: its clients are in danger. */
+function isFailing(facts: ClusterFacts, set: PlannedSet): boolean {
+  return attachedPods(facts.pods, set).some((pod) => !pod.ready || pod.trouble !== undefined);
 }
 
 /** Still attached and taking new connections because there is nobody else: it is not left. */
@@ -95,13 +114,15 @@ function intentOf(
   pod: { readonly key: string; readonly set: string },
   set: PlannedSet | undefined,
   taker: PlannedSet | undefined,
+  sets: readonly PlannedSet[],
 ): IntentId | undefined {
   if (taker === undefined) return undefined;
   if (pod.set === "draining") return `scaleDown/${pod.key}`;
   if (set === undefined || set === taker) return undefined;
   if (set.step === "back") return intentFor("rollback", set);
   if (taker.role === "candidate") return taker.step === "move" ? intentFor("rollout", taker) : undefined;
-  // Nobody moves onto a set that is to be left itself.
+  // Nobody moves onto a set that is to be left itself, nor twice: who was overtaken waits for his successor.
+  if (set.role === "superseded" && sets.some((other) => other.role === "candidate")) return undefined;
   return taker.role === "stable" && set.role !== "candidate" ? intentFor("rollout", taker) : undefined;
 }
 
@@ -122,38 +143,9 @@ function edgeDonors(facts: ClusterFacts, leavingEdges: readonly string[]): Donor
   });
 }
 
-/** No grant names a pod before every live edge knows it: its clients would be led nowhere. */
-export function targetsOf(
-  facts: ClusterFacts,
-  taker: PlannedSet,
-  dependencies: Pick<Dependencies, "state"> = { state: "ok" },
-): Target[] {
-  const edges = hasEdge(facts) ? liveEdges(facts) : [];
-  if (hasEdge(facts) && edges.length === 0) return [];
-  // While the store is away for most, who has it can still take in those who have no time to wait.
-  const pods = attachedPods(facts.pods, taker).filter(
-    (pod) => dependencies.state === "ok" || freshValue(pod.state)?.broker.ok === true,
-  );
-  const safe = targetsAmong(
-    pods.filter((pod) => !isCordoned(facts, pod)),
-    edges,
-  );
-  // Who has to go soon himself is the last resort.
-  return safe.length > 0 ? safe : targetsAmong(pods, edges);
-}
-
-function targetsAmong(pods: readonly ServerPodFacts[], edges: readonly EdgePodFacts[]): Target[] {
-  return pods.flatMap((pod) => {
-    const state = freshValue(pod.state);
-    if (!pod.ready || state === undefined || state.sealed || state.terminating || state.mode !== "active") return [];
-    const isKnown = edges.every((edge) => {
-      const known = freshValue(edge.state);
-      return known !== undefined && Object.hasOwn(known.servers, pod.key);
-    });
-    if (!isKnown) return [];
-    const { connections, preparing, capacity, pressure } = state;
-    return [{ key: pod.key, connections, preparing, capacity, pressure }];
-  });
+/** What is still to move, of which it is known. */
+export function leftOf(movement: Pick<Movement, "donors" | "trial">): number {
+  return connectionsLeft(movement.donors) + (movement.trial?.left ?? 0);
 }
 
 /** Connections on pods that somebody means to empty; undefined parts are not counted. */

@@ -5,7 +5,8 @@ import type { EventValue } from "../plan.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { cordonSurge, doomedPods, doomOf, isCordoned } from "./evacuation.ts";
 import { holdOf } from "./holds.ts";
-import { DEFAULT_RETAIN_SECONDS } from "./rollout.ts";
+import { candidateSize, isSliced, leavingPods, oldSets } from "./rollout/plan-of-steps.ts";
+import { DEFAULT_RETAIN_SECONDS } from "./rollout/retire.ts";
 import { attachedPods, nameOf, type PlannedSet } from "./sets.ts";
 import { lowestReplicas } from "./victims.ts";
 
@@ -34,17 +35,17 @@ export function planScale(
   const mayEvacuate = holdOf(facts, dependencies, "evacuation") === undefined;
   for (const set of sets) {
     const surge = set === taker && isAtRest && set.live !== undefined && mayEvacuate ? cordonSurge(facts, set) : 0;
-    const wanted = wantedReplicas(facts, set, isAtRest) + surge;
+    const wanted = wantedReplicas(facts, set, sets, isAtRest) + surge;
     const attached = attachedPods(facts.pods, set);
     const mayGo = set.live === undefined ? wanted : lowestReplicas(set.live, attached);
     replicas.set(set.revision, Math.max(wanted, Math.min(set.replicas, mayGo)));
-    const straggling = detach.length === 0 ? stragglingPod(facts, set, attached, dependencies) : undefined;
+    const straggling = detach.length === 0 ? stragglingPod(facts, sets, set, attached, dependencies) : undefined;
     if (straggling !== undefined && set.live !== undefined && replicas.get(set.revision) === set.live.replicas) {
       detach.push(straggling);
       replicas.set(set.revision, set.live.replicas - 1);
       events.push({
         reason: "ScalingDown",
-        message: `pod ${straggling.name} of the retired ${nameOf(set)} still holds ${connectionsOf(straggling) ?? 0} connections that do not move; its time is limited now`,
+        message: `pod ${straggling.name} of ${set.role === "retired" ? "the retired " : ""}${nameOf(set)} still holds ${connectionsOf(straggling) ?? 0} connections that do not move; its time is limited now`,
       });
     }
     if (set !== taker || set.live === undefined) continue;
@@ -108,25 +109,33 @@ function evacuationEvent(facts: ClusterFacts, pod: ServerPodFacts): EventValue {
 /** After a set's time as the way back is over, its last clients are asked for this long before their pod gets a deadline. */
 const STRAGGLER_MS = 30_000;
 
-/** A pod of a set that is done, which holds clients that do not move. */
+/** A pod of a set that is done, or of a slice that is, which holds clients that do not move. */
 function stragglingPod(
   facts: ClusterFacts,
+  sets: readonly PlannedSet[],
   set: PlannedSet,
   attached: readonly ServerPodFacts[],
   dependencies: Dependencies,
 ): ServerPodFacts | undefined {
-  if (set.role !== "retired" || set.step !== "seal" || set.live?.step !== "seal") return undefined;
-  if (set.live.countedPods !== attached.length || holdOf(facts, dependencies, "voluntary") !== undefined)
+  if (set.live?.countedPods !== attached.length || holdOf(facts, dependencies, "voluntary") !== undefined)
     return undefined;
+  if (set.role !== "retired") return holding(leavingPods(facts, sets).sealed.filter((pod) => attached.includes(pod)));
+  if (set.step !== "seal" || set.live.step !== "seal") return undefined;
   const retainMs = (facts.spec.rollout?.retainSeconds ?? DEFAULT_RETAIN_SECONDS) * 1000;
   if (facts.nowMs < (set.movedAtMs ?? facts.nowMs) + retainMs + STRAGGLER_MS) return undefined;
-  return attached.filter((pod) => (connectionsOf(pod) ?? 0) > 0).toSorted((a, b) => (a.key < b.key ? -1 : 1))[0];
+  return holding(attached);
+}
+
+function holding(pods: readonly ServerPodFacts[]): ServerPodFacts | undefined {
+  return pods.filter((pod) => (connectionsOf(pod) ?? 0) > 0).toSorted((a, b) => (a.key < b.key ? -1 : 1))[0];
 }
 
 /** What the set is to come to; the law says how fast. */
-function wantedReplicas(facts: ClusterFacts, set: PlannedSet, isAtRest: boolean): number {
+function wantedReplicas(facts: ClusterFacts, set: PlannedSet, sets: readonly PlannedSet[], isAtRest: boolean): number {
   const { spec } = facts;
   if (set.live === undefined) return set.replicas;
+  const slice = slicedReplicas(facts, set, sets);
+  if (slice !== undefined) return slice;
   if (set.role === "retired" && set.step !== "retain") return 0;
   if (set.role === "stable" && isAtRest) return spec.replicas;
   // During a rollout increases go to those who may take new connections; decreases wait until it is over.
@@ -135,6 +144,22 @@ function wantedReplicas(facts: ClusterFacts, set: PlannedSet, isAtRest: boolean)
     return hasSuccessor ? set.live.replicas : Math.max(set.live.replicas, spec.replicas);
   }
   return set.live.replicas;
+}
+
+/** Before its approval, and in slices, a candidate has a part of its pods; and the old sets give up what was emptied. */
+function slicedReplicas(facts: ClusterFacts, set: PlannedSet, sets: readonly PlannedSet[]): number | undefined {
+  const { spec } = facts;
+  const present = set.live?.replicas ?? set.replicas;
+  const old = oldSets(sets);
+  if (set.role === "candidate") {
+    const oldPods = old.reduce((sum, one) => sum + attachedPods(facts.pods, one).length, 0);
+    const size = candidateSize(spec, set, oldPods);
+    return size === undefined ? undefined : Math.max(present, size);
+  }
+  const candidate = sets.find((one) => one.role === "candidate");
+  if (!isSliced(spec, candidate) || !old.includes(set)) return undefined;
+  const { sealed } = leavingPods(facts, sets);
+  return present - sealed.filter((pod) => pod.revision === set.revision).length;
 }
 
 type Choice =

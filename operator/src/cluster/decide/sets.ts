@@ -14,6 +14,17 @@ export function isSwitched(set: Pick<SetMarks, "step">): boolean {
   return SWITCHED.has(set.step);
 }
 
+/** It holds clients, or may: it has had a part of the new connections at least. */
+export function hasTraffic(set: Pick<SetMarks, "step" | "trial">): boolean {
+  return isSwitched(set) || set.trial !== undefined;
+}
+
+/** It takes a part of the new connections, or connections by name: a trial begins with its first share. */
+export function isOnTrial({ role, step, trial }: Pick<SetMarks, "role" | "step" | "trial">): boolean {
+  if (role !== "candidate" || trial === undefined) return false;
+  return step === "grow" || (step === "trial" && (trial.phase !== "grow" || trial.index > 0));
+}
+
 /**
  * The one set that takes new connections. A superseded set that had the traffic keeps it until its successor is verified:
  * going back to stable in between would move everybody twice.
@@ -32,7 +43,7 @@ export function takerOf<T extends SetMarks>(sets: readonly T[]): T | undefined {
  * two takers there is never a moment when nobody takes.
  */
 export function trafficOf(set: PlannedSet, taker: PlannedSet | undefined, handedOver: boolean): PodMode {
-  if (set === taker) return "active";
+  if (set === taker || isOnTrial(set)) return "active";
   if (set.live !== undefined && !handedOver) return set.live.traffic;
   return set.role === "candidate" ? "preview" : "none";
 }

@@ -6,16 +6,17 @@ import { conditionsFor } from "./conditions.ts";
 import { type Decision, receiptsFor, receiptsOf } from "./decision.ts";
 import { hasEdge } from "./edges.ts";
 import { holdOf } from "./holds.ts";
-import { connectionsLeft } from "./moving.ts";
+import { leftOf } from "./moving.ts";
 import { preflightReport } from "./preconditions.ts";
-import type { Waiting } from "./rollout.ts";
+import { donorsOf, type Waiting } from "./rollout/draft.ts";
+import { stepsOf } from "./rollout/plan-of-steps.ts";
 import { attachedPods, type PlannedSet } from "./sets.ts";
 
 export function statusFor(decision: Decision): WebSocketClusterStatus {
   const { facts, rollout, taker, movement } = decision;
   const previous = facts.cluster.status;
   const candidate = rollout.sets.find((set) => set.role === "candidate");
-  const left = connectionsLeft(movement.donors);
+  const left = leftOf(movement);
   const total = knownConnections(facts.pods);
   const isMoving = left > 0;
   const progress = rolloutStatusFor(decision, left);
@@ -118,15 +119,18 @@ function rolloutStatusFor(decision: Decision, left: number): RolloutStatus | und
   const gone = receipts.moved + receipts.resumed + receipts.cut;
   const phase = subject === stable ? "complete" : subject.aborted !== undefined ? "aborted" : subject.step;
   const perSecond = facts.memory.movedPerSecond;
+  // While steps move a part, what is left is all that the old sets still hold.
+  const rest = candidate?.trial === undefined ? left : knownConnections(donorsOf(facts.pods, candidate));
   const known = gone === 0 && before?.attempt === subject.attempt ? before : undefined;
   return {
     attempt: subject.attempt,
     phase,
+    ...stepStatusOf(facts, subject),
     from: from ?? before?.from ?? "",
     to: subject.revision,
     startedAt: timestampOf(subject.startedAtMs),
-    connectionsLeft: left,
-    percentMoved: phase === "complete" ? 100 : gone + left === 0 ? 0 : Math.floor((100 * gone) / (gone + left)),
+    connectionsLeft: rest,
+    percentMoved: phase === "complete" ? 100 : gone + rest === 0 ? 0 : Math.floor((100 * gone) / (gone + rest)),
     // Receipts live in the store with a ttl: what was reported once stays reported.
     moved: known?.moved ?? receipts.moved,
     resumed: known?.resumed ?? receipts.resumed,
@@ -135,9 +139,16 @@ function rolloutStatusFor(decision: Decision, left: number): RolloutStatus | und
     ...(subject.step === "move" && left > 0 && perSecond !== undefined && perSecond > 0
       ? etaOf(left, perSecond, facts.memory.perSecond)
       : {}),
-    ...(subject.step === "move" && left > 0 ? { limitedBy: decision.movement.held?.reason ?? moves.limitedBy } : {}),
+    ...((subject.step === "move" || decision.movement.trial !== undefined) && left > 0
+      ? { limitedBy: decision.movement.held?.reason ?? moves.limitedBy }
+      : {}),
     ...(rollout.waiting === undefined ? {} : { waiting: waitingFor(facts, rollout.waiting) }),
   };
+}
+
+function stepStatusOf({ spec }: ClusterFacts, { step, trial }: PlannedSet): Pick<RolloutStatus, "step" | "steps"> {
+  const steps = stepsOf(spec).length;
+  return step === "trial" && trial !== undefined && steps > 0 ? { step: Math.min(trial.index + 1, steps), steps } : {};
 }
 
 function etaOf(left: number, perSecond: number, allowedPerSecond: number) {

@@ -3,6 +3,7 @@
 import { LABELS } from "@wscluster/crds";
 import {
   type EdgeInstructions,
+  type EdgeShare,
   type EdgeState,
   type Grant,
   type ModeRequest,
@@ -40,7 +41,14 @@ export class Fleet {
   readonly servers = new Map<string, ServerProcess>();
   readonly edges = new Map<
     string,
-    { generation: number; takesNew: readonly string[]; known: Set<string>; usable: string[] }
+    {
+      generation: number;
+      takesNew: readonly string[];
+      known: Set<string>;
+      usable: string[];
+      share: EdgeShare | undefined;
+      sharing: string[];
+    }
   >();
   readonly receipts = new Map<string, Receipts>();
   storeIsUp = true;
@@ -137,6 +145,7 @@ export class Fleet {
       edge: podKey(uid),
       generation: edge.generation,
       servers: Object.fromEntries(servers),
+      ...(edge.share === undefined || edge.sharing.length === 0 ? {} : { share: edge.share }),
       connections,
       sourceAgeMs: 0,
     };
@@ -245,15 +254,20 @@ export class Fleet {
       instructions === undefined || instructions.takesNew.length === 0
         ? (before?.takesNew ?? [])
         : instructions.takesNew;
+    const usableOf = (revisions: readonly string[]) =>
+      pods
+        .filter(
+          (pod) => revisions.includes(pod.revision) && pod.ready && pod.traffic === "active" && pod.set === "attached",
+        )
+        .map((pod) => pod.key);
+    const share = this.canShare ? instructions?.share : undefined;
     this.edges.set(uid, {
       generation: instructions?.generation ?? before?.generation ?? 0,
       takesNew,
       known: new Set(pods.map((pod) => pod.key)),
-      usable: pods
-        .filter(
-          (pod) => takesNew.includes(pod.revision) && pod.ready && pod.traffic === "active" && pod.set === "attached",
-        )
-        .map((pod) => pod.key),
+      usable: usableOf(takesNew),
+      share,
+      sharing: share === undefined ? [] : usableOf([share.revision]),
     });
   }
 
@@ -268,11 +282,18 @@ export class Fleet {
   arrive(count: number, kind?: "plain" | "stubborn"): number {
     const edge = [...this.edges.values()][0];
     if (edge === undefined) return count;
-    const open = [...this.servers.values()].filter(
-      (server) => edge.usable.includes(server.key) && server.mode === "active" && !server.terminating,
-    );
-    if (open.length === 0) return count;
+    const openOf = (keys: readonly string[]) =>
+      [...this.servers.values()].filter(
+        (server) => keys.includes(server.key) && server.mode === "active" && !server.terminating,
+      );
+    const main = openOf(edge.usable);
+    const sharing = openOf(edge.sharing);
+    if (main.length + sharing.length === 0) return count;
     for (let client = 0; client < count; client++) {
+      // Exact parts instead of dice, so that a story is always told the same.
+      this.#dice = (this.#dice + (edge.share?.percent ?? 0)) % 100;
+      const isShared = sharing.length > 0 && this.#dice < (edge.share?.percent ?? 0);
+      const open = isShared || main.length === 0 ? sharing : main;
       const least = open.reduce((best, server) => (server.connections < best.connections ? server : best));
       this.#enter(least);
       if (kind !== undefined) least[kind]++;
@@ -280,6 +301,10 @@ export class Fleet {
     }
     return 0;
   }
+
+  #dice = 0;
+  /** Whether the edges know how to lead a part of the arrivals. */
+  canShare = true;
 
   /** Edge pods that the Service leads to. */
   serviceEdges: string[] = [];

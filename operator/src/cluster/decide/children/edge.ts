@@ -78,7 +78,7 @@ export function edgeInstructionsFor(cluster: ClusterId, instructions: EdgeInstru
     apiVersion: "v1",
     kind: "ConfigMap",
     metadata: metadataFor(cluster, childNames(cluster.name).edgeInstructions, "edge"),
-    data: { "state.json": JSON.stringify({ generation: instructions.generation, takesNew: instructions.takesNew }) },
+    data: { "state.json": JSON.stringify(instructions) },
   };
 }
 

@@ -3,6 +3,7 @@ import { ANNOTATIONS, LABELS } from "@wscluster/crds";
 import type { PodMode } from "@wscluster/protocol";
 import type { Manifest } from "../../../kube/index.ts";
 import type { SetBody, SetMarks } from "../../facts.ts";
+import { trialText } from "../../trial-marks.ts";
 import { type ClusterId, type Component, metadataFor, selectorFor } from "./labels.ts";
 import { withTraffic } from "./server-template.ts";
 
@@ -57,6 +58,7 @@ function annotationsFor(marks: SetMarks): Record<string, string> {
     [ANNOTATIONS.startedAt]: timestampOf(marks.startedAtMs),
     ...(marks.switchedAtMs === undefined ? {} : { [ANNOTATIONS.switchedAt]: timestampOf(marks.switchedAtMs) }),
     ...(marks.movedAtMs === undefined ? {} : { [ANNOTATIONS.movedAt]: timestampOf(marks.movedAtMs) }),
+    ...(marks.trial === undefined ? {} : { [ANNOTATIONS.trial]: trialText(marks.trial) }),
     ...(marks.aborted === undefined ? {} : { [ANNOTATIONS.aborted]: marks.aborted }),
   };
 }
