@@ -3,7 +3,7 @@ import { seededRandom } from "../load/seeded-random.ts";
 import type { Weather } from "./simulation.ts";
 import { simulate } from "./simulation.ts";
 
-// More runs than the tests need: WSCLUSTER_SIMULATIONS=10000 npx vitest run e2e/src/sdk/simulation
+// More runs than the tests need: `npm run simulate -- --runs 3400`.
 const RUNS = Number(process.env["WSCLUSTER_SIMULATIONS"] ?? 60);
 const FIRST = Number(process.env["WSCLUSTER_SEED"] ?? 1);
 
@@ -29,6 +29,8 @@ describe("the guarantee table holds in every simulated life of a fleet", () => {
         totals.resumes += outcome.resumes;
         totals.diverged += outcome.diverged;
       }
+      const last = FIRST + RUNS - 1;
+      console.log(`${weather}: seeds ${FIRST} to ${last}, ${JSON.stringify(totals)}`);
       // A simulation in which nothing happens proves nothing.
       expect(totals.published).toBeGreaterThan(RUNS * 50);
       expect(totals.moves).toBeGreaterThan(RUNS);
