@@ -64,6 +64,12 @@ export type ModeRequest = {
   readonly mode: PodMode;
   /** Sealed = told that it goes: once it is empty it turns itself not-ready. False undoes it. */
   readonly sealed: boolean;
+  /**
+   * Only with `none`: the hard deadline of a pod that leaves, in ms from this write on (1 to 7 days). Shortly before it the pod asks
+   * those who are left by itself, at it it closes them with a window; empty, it seals itself. So it can be evicted in the end, whoever
+   * is down. Each write sets it anew; a write without it lifts it.
+   */
+  readonly deadlineMs?: number;
 };
 
 export type GrantTarget = { readonly pod: string; readonly count: number };
@@ -159,6 +165,8 @@ export type PodState = {
   readonly probe?: number | undefined;
   /** Moves under way: asked and not decided. */
   readonly moving: number;
+  /** Time left of the deadline in the last mode write; null = there is none. Absent: this server knows no deadlines. */
+  readonly deadlineInMs?: number | null;
   /** Totals by intent, of the whole cluster where the store is shared. */
   readonly receipts: Readonly<Record<string, Receipts>>;
   readonly configGeneration: number;

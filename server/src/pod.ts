@@ -23,7 +23,7 @@ import { WriteGate } from "./contract/write-gate.ts";
 import { Mover } from "./drain/mover.ts";
 import { ReceiptLedger } from "./drain/receipt-ledger.ts";
 import { ReceiptView } from "./drain/receipt-view.ts";
-import { cutAfterMs, drainOrder } from "./drain/self-drain.ts";
+import { OwnDrain } from "./drain/own-drain.ts";
 import { Hub } from "./hub/hub.ts";
 import type { PodOptions } from "./pod-options.ts";
 import { Connection } from "./session/connection.ts";
@@ -90,6 +90,7 @@ export class Pod {
   #polling = false;
   #peers: readonly PodEntry[] = [];
   #termination: Promise<void> | undefined;
+  readonly #ownDrain: OwnDrain;
 
   constructor(options: PodOptions) {
     this.#options = options;
@@ -132,6 +133,20 @@ export class Pod {
         this.#startSteps();
       },
       isFinal: () => this.#terminating,
+    });
+    this.#ownDrain = new OwnDrain({
+      podKey: this.podKey,
+      registry: this.registry,
+      mover: this.mover,
+      peers: () => this.#peers,
+      now: Date.now,
+      onMoves: () => this.#startSteps(),
+      isStoreOk: () => this.#store.state().ok,
+      onSealed: () => {
+        this.#sealed = true;
+        void this.#beat();
+      },
+      log: options.log,
     });
     const checkTicket = (text: string) => verifyTicket(this.#ticketKeys, text);
     this.#context = {
@@ -223,6 +238,7 @@ export class Pod {
     this.#every(POLL_MS, () => this.#housekeeping());
     this.#every(STORE_LOOK_MS, () => this.#store.look());
     void this.#store.look();
+    this.#every(POLL_MS, () => this.#ownDrain.deadline.tick());
     log.info({ port: this.port, adminPort: this.adminPort, podKey: this.podKey, mode: this.#mode }, "server listens");
   }
 
@@ -333,6 +349,7 @@ export class Pod {
   #setMode(request: ModeRequest): void {
     this.#mode = request.mode;
     this.#sealed = request.sealed;
+    this.#ownDrain.deadline.set(request.mode === "none" ? request.deadlineMs : undefined);
     void this.#beat();
   }
 
@@ -376,6 +393,7 @@ export class Pod {
       broker: this.#store.state(),
       probe: this.#options.adminKeys.length === 0 ? undefined : PROBE_VERSION,
       moving: this.mover.moving,
+      deadlineInMs: this.#ownDrain.deadline.inMs,
       configGeneration: this.#options.settings().generation,
       speaks: FORMAT_VERSIONS,
     };
@@ -422,40 +440,21 @@ export class Pod {
   async #terminateNow(): Promise<void> {
     const { broker, log, terminationMs } = this.#options;
     const startedMs = Date.now();
-    const intent: IntentId = `evacuate/${this.podKey}`;
     this.#terminating = true;
+    this.#ownDrain.deadline.set(undefined);
     log.info({ connections: this.registry.sessions.size }, "drain begins");
     const pace = this.#paceNow();
     for (const connection of this.registry.sessions.values()) connection.send({ t: "pace", ...pace });
     await this.#beat();
-    const endMs = startedMs + cutAfterMs(terminationMs);
-    let emptySinceMs = 0;
-    while (broker.shared && Date.now() < endMs) {
-      if (!this.registry.isEmpty) emptySinceMs = 0;
-      else if (emptySinceMs === 0) emptySinceMs = Date.now();
-      // An arrival may be on its way: the edge learns of the end a moment later than the pod.
-      else if (Date.now() - emptySinceMs >= Math.min(1_000, terminationMs / 10)) break;
-      if (!this.mover.isDraining) this.#drainRound(intent, endMs);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    if (broker.shared) await this.#ownDrain.run(terminationMs);
     this.#front.refuse();
-    const cut = this.mover.cutAll(intent, getReconnectionWindow(this.registry.sessions.size, 100));
+    const cut = this.#ownDrain.cutAll();
     const closedByMs = Date.now() + CLOSE_WITHIN_MS;
     while (this.registry.all.size > 0 && Date.now() < closedByMs) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     log.info({ cut, seconds: (Date.now() - startedMs) / 1_000 }, "drain is over");
     await this.stop();
-  }
-
-  #drainRound(intent: IntentId, endMs: number): void {
-    let free = 0;
-    for (const { askedMove } of this.registry.sessions.values()) if (askedMove === undefined) free += 1;
-    const { terminationMs } = this.#options;
-    const order = drainOrder({ ownKey: this.podKey, pods: this.#peers, free, terminationMs, endMs, nowMs: Date.now() });
-    if (order === undefined) return;
-    this.mover.drain({ ...order, intent });
-    this.#startSteps();
   }
 
   /** Ends at once: closes what is open, flushes what was counted. */

@@ -50,6 +50,7 @@ const podState = z.object({
   }),
   probe: count.optional(),
   moving: count,
+  deadlineInMs: count.nullable().exactOptional(),
   receipts: z.record(z.string(), receipts),
   configGeneration: z.number(),
   speaks: z.object({ session: z.number(), ticket: z.number(), protocol: z.number() }),

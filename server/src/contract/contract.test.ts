@@ -144,6 +144,32 @@ describe("readiness", () => {
   });
 });
 
+describe("a pod that leaves with a deadline", () => {
+  it("asks by itself, closes the rest with a window, and is not ready any more, without another word of the operator", async () => {
+    const store = new MemoryStore();
+    const [a] = [await server({ broker: store }), await server({ broker: store })];
+    const [client] = await openClients(a, 1);
+    await write(a, MODE, { mode: "none", sealed: false, deadlineMs: 2_000 }, 1, 1);
+    expect((await stateOf(a)).deadlineInMs).toBeGreaterThan(0);
+    expect(await client?.find("migrate")).toMatchObject({ reason: "evacuate" });
+    expect(await client?.find("bye")).toMatchObject({ code: 4200 });
+    await expect.poll(() => statusOf(a, READY)).toBe(503);
+    expect(await stateOf(a)).toMatchObject({ sealed: true, connections: 0, terminating: false });
+    expect((await stateOf(a)).receipts[`evacuate/${a.podKey}`]).toMatchObject({ offered: 1, cut: 1 });
+  });
+
+  it("stays when the deadline is lifted or its mode is given back", async () => {
+    const a = await server();
+    const [client] = await openClients(a, 1);
+    await write(a, MODE, { mode: "none", sealed: false, deadlineMs: 60_000 }, 1, 1);
+    await write(a, MODE, { mode: "none", sealed: false }, 1, 2);
+    expect((await stateOf(a)).deadlineInMs).toBe(null);
+    await write(a, MODE, { mode: "active", sealed: false, deadlineMs: 1 }, 1, 3);
+    expect(await stateOf(a)).toMatchObject({ deadlineInMs: null, mode: "active", connections: 1 });
+    expect(client?.frames.some(({ t }) => t === "migrate" || t === "bye")).toBe(false);
+  });
+});
+
 describe("grants", () => {
   it("move at most so many connections, to the targets named, and count them", async () => {
     const store = new MemoryStore();

@@ -14,6 +14,11 @@ function isIntent(text: string): text is IntentId {
 const modeRequest: z.ZodType<ModeRequest> = z.object({
   mode: z.enum(["active", "preview", "none"]),
   sealed: z.boolean(),
+  deadlineMs: z
+    .int()
+    .min(1)
+    .max(7 * 86_400_000)
+    .exactOptional(),
 });
 
 const targets = z.array(z.object({ pod: z.string().min(1).max(64), count })).max(10_000);
