@@ -151,6 +151,8 @@ export type EdgeSetFacts = SetBody & {
   readonly replicas: number;
   readonly countedPods: number | undefined;
   readonly traffic: PodMode;
+  /** When its pods left the Service for good; undefined on the set in use. */
+  readonly drainingSinceMs: number | undefined;
 };
 
 /** What a gate says of a candidate at one point of one attempt. */

@@ -230,7 +230,8 @@ function bodyOf(set: ReplicaSet) {
 }
 
 function edgeSetFactsOf(set: ReplicaSet): EdgeSetFacts {
-  return bodyOf(set);
+  const drainingSinceMs = parseTime(set.metadata.annotations?.[ANNOTATIONS.drainingSince]);
+  return { ...bodyOf(set), drainingSinceMs };
 }
 
 function setFactsOf(set: ReplicaSet, wanted: string, nowMs: number): SetFacts {

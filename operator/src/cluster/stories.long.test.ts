@@ -180,6 +180,35 @@ const STORIES: Record<string, Story> = {
     world.restartOperator();
     expect(world.run(90, () => world.facts().pods.length === 2)).toBe(true);
   },
+  "held-drain"(world) {
+    begin(world);
+    world.say("replicas: 2; before anybody has moved, moves are paused for three deadlines");
+    world.setSpec({ replicas: 2, disruption: { deadlineSeconds: 20 }, moves: { maxPerSecond: 5 } });
+    expect(world.run(20, () => world.facts().pods.some((pod) => pod.set === "draining"))).toBe(true);
+    world.run(2);
+    world.setSpec({ moves: { maxPerSecond: 5, paused: true } });
+    world.run(60);
+    world.say("moves go on: the time that was left is enough");
+    world.setSpec({ moves: { maxPerSecond: 5 } });
+    expect(world.run(30, () => world.facts().pods.length === 2)).toBe(true);
+    expect(world.status.connections).toBe(100);
+  },
+  "drain-without-operator"(world) {
+    begin(world);
+    world.say("a client on each pod refuses every move; replicas: 2, and the operator goes away for good");
+    world.fleet.arrive(3, "stubborn");
+    world.run(2);
+    world.setSpec({ replicas: 2, disruption: { deadlineSeconds: 20 } });
+    expect(world.run(20, () => world.facts().pods.some((pod) => pod.set === "draining"))).toBe(true);
+    world.run(2);
+    world.operatorIsUp = false;
+    world.run(100, () => world.facts().pods.some((pod) => pod.set === "draining" && !pod.ready));
+    world.say("the pod is empty and not ready: it can be evicted; the operator is back");
+    expect(world.facts().pods.some((pod) => pod.set === "draining" && !pod.ready)).toBe(true);
+    world.restartOperator();
+    world.operatorIsUp = true;
+    expect(world.run(10, () => world.facts().pods.length === 2)).toBe(true);
+  },
   cordon(world) {
     beginOn(world, 3);
     world.say("node-1 is cordoned");

@@ -1,5 +1,6 @@
 // Pods on their way out: detached, emptied by the move engine, deleted when they are empty or when their time is over. Pure.
 // Not here: who is detached (scale.ts, evacuation.ts).
+import type { PodState } from "@wscluster/protocol";
 import { type ClusterFacts, connectionsOf, freshValue, isEmpty, type ServerPodFacts } from "../facts.ts";
 import type { Action, EventValue } from "../plan.ts";
 import type { Dependencies } from "./dependencies.ts";
@@ -38,7 +39,10 @@ export function planDraining(facts: ClusterFacts, dependencies: Dependencies): D
       continue;
     }
     const leftMs = drainDeadlineMs(facts, pod.drainingSinceMs) - facts.nowMs;
-    if (leftMs > 0) {
+    if (isHeld && leftMs < drainMs(facts) / 2) {
+      // What is stopped is not to blame: its time begins anew, long before the pod's own deadline.
+      actions.push(drainingSincePatch(pod, facts.nowMs));
+    } else if (leftMs > 0) {
       requeueAfterMs = Math.min(requeueAfterMs ?? Infinity, leftMs);
     } else if (!isHeld) {
       actions.push(removal(pod));
@@ -52,8 +56,30 @@ export function planDraining(facts: ClusterFacts, dependencies: Dependencies): D
   return { actions, events, isDraining: draining.length > 0, requeueAfterMs };
 }
 
+export function drainMs(facts: Pick<ClusterFacts, "spec">): number {
+  return (facts.spec.disruption?.deadlineSeconds ?? DEFAULT_DRAIN_SECONDS) * 1000;
+}
+
 function drainDeadlineMs(facts: Pick<ClusterFacts, "spec">, sinceMs: number): number {
-  return sinceMs + (facts.spec.disruption?.deadlineSeconds ?? DEFAULT_DRAIN_SECONDS) * 1000;
+  return sinceMs + drainMs(facts);
+}
+
+/** The pod's own deadline is for the day on which nobody keeps ours. */
+const OWN_LATER_MS = 60_000;
+/** Answers are some seconds old. */
+const TOLERANCE_MS = 15_000;
+
+/** The hard deadline that a detached pod is to have, from now on. */
+export function ownDeadlineMs(facts: Pick<ClusterFacts, "spec" | "nowMs">, pod: ServerPodFacts): number {
+  const sinceMs = pod.drainingSinceMs ?? facts.nowMs;
+  return Math.max(1_000, drainDeadlineMs(facts, sinceMs) + OWN_LATER_MS - facts.nowMs);
+}
+
+/** The pod knows its deadline well enough; a server that knows no deadlines is not told again and again. */
+export function knowsDeadline(state: PodState, deadlineMs: number): boolean {
+  const { deadlineInMs } = state;
+  if (deadlineInMs === undefined) return true;
+  return deadlineInMs !== null && Math.abs(deadlineInMs - deadlineMs) <= TOLERANCE_MS;
 }
 
 function isGone(pod: ServerPodFacts): boolean {

@@ -2,12 +2,15 @@
 // new one through the move engine, and goes when it is empty. Pure.
 import type { PodMode } from "@wscluster/protocol";
 import { type ClusterFacts, type EdgePodFacts, type EdgeSetFacts, freshValue } from "../facts.ts";
-import type { Action } from "../plan.ts";
+import type { Action, EventValue } from "../plan.ts";
 import { setBudgetFor } from "./children/budgets.ts";
 import { edgeConfigMapFor, edgeConfigTextFor, edgeTemplateFor } from "./children/edge.ts";
 import { replicaSetFor } from "./children/replica-set.ts";
 import { RENDERER_VERSION } from "./children/server-template.ts";
+import type { Dependencies } from "./dependencies.ts";
+import { drainMs } from "./draining.ts";
 import { hasEdge } from "./edges.ts";
+import { holdOf } from "./holds.ts";
 import { trafficPatch } from "./pod-patches.ts";
 
 export const DEFAULT_EDGE_REPLICAS = 2;
@@ -20,9 +23,10 @@ export type EdgePlan = {
   /** KEYs of edge pods whose clients are to move to another edge. */
   readonly leaving: readonly string[];
   readonly isRolling: boolean;
+  readonly events: readonly EventValue[];
 };
 
-export function planEdge(facts: ClusterFacts): EdgePlan {
+export function planEdge(facts: ClusterFacts, dependencies: Dependencies): EdgePlan {
   const { cluster, spec, defaults, wanted } = facts;
   const revision = wanted.edge;
   const replicas = hasEdge(facts) ? (spec.edge?.replicas ?? DEFAULT_EDGE_REPLICAS) : 0;
@@ -31,6 +35,7 @@ export function planEdge(facts: ClusterFacts): EdgePlan {
   const removals: Action[] = [];
   const budgets: string[] = [];
   const leaving: string[] = [];
+  const events: EventValue[] = [];
   if (hasEdge(facts) || live !== undefined) {
     actions.push(...configActions(facts, revision));
     const body = live ?? {
@@ -58,6 +63,10 @@ export function planEdge(facts: ClusterFacts): EdgePlan {
     if (traffic === "none") leaving.push(...pods.map((pod) => pod.key));
     // Gone from the Service and known to be empty, all of them: only then may the ReplicaSet take them, in any order.
     const isEmpty = pods.every((pod) => pod.traffic === "none" && isEdgeEmpty(pod)) && set.traffic === "none";
+    const drainingSinceMs = traffic === "none" ? drainingSinceOf(facts, set, dependencies) : undefined;
+    // Its pods get SIGTERM: they wait once more, and a client that cannot move comes back through another edge.
+    const isOverdue = set.traffic === "none" && drainingSinceMs !== undefined && leftMs(facts, drainingSinceMs) <= 0;
+    if (isOverdue && !isEmpty && set.replicas > 0) events.push(overdueEvent(set, pods));
     if (pods.length === 0 && set.replicas === 0) {
       const { name, uid, resourceVersion } = set;
       removals.push({ kind: "delete", resource: "replicaSets", name, uid, resourceVersion });
@@ -71,9 +80,12 @@ export function planEdge(facts: ClusterFacts): EdgePlan {
           ...bodyOf(set),
           name: set.name,
           component: "edge",
-          replicas: isEmpty ? 0 : set.replicas,
+          replicas: isEmpty || isOverdue ? 0 : set.replicas,
           traffic,
-          ...(isEmpty && set.replicas > 0 ? { guard: { uid: set.uid, resourceVersion: set.resourceVersion } } : {}),
+          ...(drainingSinceMs === undefined ? {} : { drainingSinceMs }),
+          ...((isEmpty || isOverdue) && set.replicas > 0
+            ? { guard: { uid: set.uid, resourceVersion: set.resourceVersion } }
+            : {}),
         }),
       },
       { kind: "apply", manifest: setBudgetFor(cluster, set.name, set.revision, "edge") },
@@ -86,7 +98,27 @@ export function planEdge(facts: ClusterFacts): EdgePlan {
   for (const { name, uid, revision: of } of facts.edgeConfigs) {
     if (!used.has(of)) removals.push({ kind: "delete", resource: "configMaps", name, uid });
   }
-  return { actions, removals, budgets, leaving, isRolling: others.some((set) => set.replicas > 0) };
+  return { actions, removals, budgets, leaving, isRolling: others.some((set) => set.replicas > 0), events };
+}
+
+/** The time of a set that leaves begins when it leaves, and anew while nothing may move: what is stopped is not to blame. */
+function drainingSinceOf(facts: ClusterFacts, set: EdgeSetFacts, dependencies: Dependencies): number {
+  const { drainingSinceMs: sinceMs } = set;
+  if (sinceMs === undefined) return facts.nowMs;
+  const isHeld = holdOf(facts, dependencies, "voluntary") !== undefined;
+  return isHeld && leftMs(facts, sinceMs) < drainMs(facts) / 2 ? facts.nowMs : sinceMs;
+}
+
+function leftMs(facts: ClusterFacts, sinceMs: number): number {
+  return sinceMs + drainMs(facts) - facts.nowMs;
+}
+
+function overdueEvent(set: EdgeSetFacts, pods: readonly EdgePodFacts[]): EventValue {
+  const left = pods.reduce((sum, pod) => sum + (freshValue(pod.state)?.connections ?? 0), 0);
+  return {
+    reason: "DrainDeadlineExceeded",
+    message: `the edge pods of ${set.name} are deleted with ${left} connections left: these are asked once more while the pods end`,
+  };
 }
 
 function bodyOf({

@@ -13,7 +13,7 @@ import { liveConfigFor } from "./children/live-config.ts";
 import { replicaSetFor } from "./children/replica-set.ts";
 import { servicesFor } from "./children/services.ts";
 import { type Dependencies, dependenciesOf } from "./dependencies.ts";
-import { planDraining } from "./draining.ts";
+import { knowsDeadline, ownDeadlineMs, planDraining } from "./draining.ts";
 import { planEdge } from "./edge-sets.ts";
 import { arrivalsOf, hasEdge, instructionsFor, isHandedOver } from "./edges.ts";
 import { holdOf, windowChangeMs } from "./holds.ts";
@@ -43,7 +43,7 @@ export function decide(facts: ClusterFacts): Plan {
   const leaving = leavingPods(facts, sets);
   const trafficBy = new Map(sets.map((set) => [set.revision, trafficOf(set, taker, handedOver)]));
   const scale = planScale(facts, sets, taker, dependencies);
-  const edge = planEdge(facts);
+  const edge = planEdge(facts, dependencies);
   const movement = movementOf(facts, sets, taker, handedOver, dependencies, edge.leaving, rollout.paused);
   const moves = grantsNow(facts, movement);
   const drain = planDraining(facts, dependencies);
@@ -81,6 +81,7 @@ export function decide(facts: ClusterFacts): Plan {
     ...rollout.events,
     ...scale.events,
     ...drain.events,
+    ...edge.events,
     ...freezeEvents(facts, isHeld && left > 0),
   ];
   const status = statusFor({ facts, dependencies, rollout, taker, handedOver, scale, movement, moves, edge });
@@ -126,7 +127,7 @@ function idlePlan(facts: ClusterFacts): Plan {
     scale: { replicas: new Map(), detach: [], held: undefined, events: [] },
     movement: { donors: [], allowed: [], targets: [], trial: undefined, held: undefined },
     moves: { grants: [], limitedBy: "Nothing" },
-    edge: { actions: [], removals: [], budgets: [], leaving: [], isRolling: false },
+    edge: { actions: [], removals: [], budgets: [], leaving: [], isRolling: false, events: [] },
   });
   return {
     actions: [],
@@ -245,8 +246,12 @@ function modeActions(
       mode: isLeaving || leaving.includes(pod) ? "none" : (trafficBy.get(pod.revision) ?? "none"),
       // A pod is sealed when its set is done, or alone when its last client has left: empty and sealed is not ready.
       sealed: isLeaving ? state.mode === "none" && isEmpty(pod) : set === undefined || isSealed(set),
+      ...(pod.set === "draining" ? { deadlineMs: ownDeadlineMs(facts, pod) } : {}),
     };
-    if (state.mode === request.mode && state.sealed === request.sealed) return [];
+    const { deadlineMs } = request;
+    // A deadline that nobody keeps any more would empty a pod that is wanted.
+    const isTold = deadlineMs === undefined ? (state.deadlineInMs ?? null) === null : knowsDeadline(state, deadlineMs);
+    if (state.mode === request.mode && state.sealed === request.sealed && isTold) return [];
     return [{ kind: "mode", pod: pod.uid, request }];
   });
 }

@@ -33,6 +33,8 @@ export type ServerProcess = {
   recent: number;
   epoch: number;
   seq: number;
+  /** When it empties itself, whoever is down. */
+  deadlineAtMs: number | undefined;
   /** Clients that were asked and come to their targets in the next second. */
   onTheWay: { target: string; count: number; intent: string; edge: string | undefined }[];
 };
@@ -52,6 +54,7 @@ export class Fleet {
   >();
   readonly receipts = new Map<string, Receipts>();
   storeIsUp = true;
+  nowMs = 0;
   capacity = 1_000;
   pressureOf: (server: ServerProcess) => number = () => 0;
   /** Clients that lost their socket because a pod went away. */
@@ -81,6 +84,7 @@ export class Fleet {
       recent: 0,
       epoch: 0,
       seq: 0,
+      deadlineAtMs: undefined,
       onTheWay: [],
     });
   }
@@ -126,6 +130,7 @@ export class Fleet {
       pressure: this.pressureOf(server),
       broker: { ok: this.storeIsUp, lastOkAgoMs: 0 },
       moving,
+      deadlineInMs: server.deadlineAtMs === undefined ? null : Math.max(0, server.deadlineAtMs - this.nowMs),
       receipts: Object.fromEntries(this.receipts),
       configGeneration: 1,
       speaks: { session: 1, ticket: 1, protocol: 1 },
@@ -158,6 +163,7 @@ export class Fleet {
     server.seq++;
     server.mode = request.mode;
     server.sealed = request.sealed;
+    server.deadlineAtMs = request.deadlineMs === undefined ? undefined : this.nowMs + request.deadlineMs;
     return true;
   }
 
@@ -209,6 +215,15 @@ export class Fleet {
     server.onTheWay = [];
     this.#close(server, "stubborn", server.stubborn, intent);
     this.#close(server, "ordinary", server.connections, intent);
+  }
+
+  /** Pods whose own deadline is over: whoever is left on them is closed with a window, and they seal themselves. */
+  keepDeadlines(): void {
+    for (const server of this.servers.values()) {
+      if (server.deadlineAtMs === undefined || this.nowMs < server.deadlineAtMs || server.terminating) continue;
+      this.drainItself(server.uid, 0, true);
+      server.sealed = true;
+    }
   }
 
   #close(server: ServerProcess, kind: "ordinary" | "plain" | "stubborn", count: number, intent: string): void {

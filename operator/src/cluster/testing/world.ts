@@ -166,7 +166,9 @@ export class World {
 
   #tick(): void {
     this.nowMs += 1_000;
+    this.fleet.nowMs = this.nowMs;
     this.fleet.completeMoves();
+    this.fleet.keepDeadlines();
     this.#evict();
     runTerminations(this.table, this.fleet, this.nowMs);
     this.fleet.comeBack();

@@ -14,6 +14,8 @@ export type ReplicaSetIntent = SetBody & {
   readonly traffic: PodMode;
   /** Absent for the edge, whose sets have no rollout of their own. */
   readonly marks?: SetMarks;
+  /** When the pods of an edge set left the Service for good. */
+  readonly drainingSinceMs?: number;
   /** Set on a write that takes something away: refused when the object is not the one that was looked at. */
   readonly guard?: { readonly uid: string; readonly resourceVersion?: string };
 };
@@ -29,6 +31,9 @@ export function replicaSetFor(cluster: ClusterId, intent: ReplicaSetIntent): Man
       labels: { ...metadata.labels, [LABELS.revision]: intent.revision, [LABELS.traffic]: intent.traffic },
       annotations: {
         ...(intent.marks === undefined ? {} : annotationsFor(intent.marks)),
+        ...(intent.drainingSinceMs === undefined
+          ? {}
+          : { [ANNOTATIONS.drainingSince]: timestampOf(intent.drainingSinceMs) }),
         [ANNOTATIONS.image]: intent.image,
         [ANNOTATIONS.rendererVersion]: intent.rendererVersion,
         [ANNOTATIONS.template]: JSON.stringify(intent.template),
