@@ -1,11 +1,10 @@
 // One socket's conversation: hello -> [prepared ->] ready -> left -> closed. Not here: opening (open.ts), moves (drain/), bytes.
 
-import { CLOSE_CODES, INBOX_CHANNEL, WIRE_DEFAULTS, WIRE_ERRORS } from "@wscluster/protocol";
+import { CLOSE_CODES, WIRE_ERRORS } from "@wscluster/protocol";
 import type {
   Capability,
   ClientFrame,
   HelloFrame,
-  Position,
   Producer,
   ServerFrame,
   Ticket,
@@ -16,20 +15,17 @@ import type { SessionRow } from "../broker/port.ts";
 import type { Subscriber, Subscription } from "../hub/subscription.ts";
 import type { ConnectionMeter, Holder, RateVerdict } from "../limits/limits.ts";
 import { closeLabel, errorKindOf, errorKindOfClose } from "../telemetry/error-kinds.ts";
-import { answerInbox } from "../inbox/requests.ts";
-import { answerPresence } from "../presence/requests.ts";
 import type { ClientSocket, SocketOwner } from "../transport/client-socket.ts";
 import { textFrame } from "../transport/wire-frame.ts";
 import { changesSince } from "./channel-changes.ts";
-import type { ChannelChanges } from "./channel-changes.ts";
 import type { SessionContext } from "./context.ts";
-import { isChannelName, isReadable, isWritable, streamOf } from "./channel-names.ts";
+import { followChannels } from "./channels.ts";
 import { decodeText } from "./decode.ts";
 import type { Decoded } from "./decode.ts";
-import { answerState } from "./notes.ts";
+import { dispatch } from "./dispatch.ts";
 import { openConnection } from "./open.ts";
-import { answerFetch } from "./fetch.ts";
 import { PublishLane } from "./publish-lane.ts";
+import { Turns } from "./turns.ts";
 
 export type ConnectionState =
   /** Waiting for `hello`. */
@@ -43,8 +39,6 @@ export type ConnectionState =
   | "left"
   | "closed";
 
-/** In place of a channel's name, for the order of requests about the state. */
-const STATE_TURN = "~state";
 const BACKLOG_FRAMES = 512;
 /** An old socket whose client does not close it is ended after this time. */
 export const LEAVE_WITHIN_MS = 15_000;
@@ -70,9 +64,10 @@ export class Connection implements SocketOwner {
   /** What the limits count of this connection. */
   meter: ConnectionMeter | undefined;
   readonly subscriptions = new Map<string, Subscription>();
-  readonly #changing = new Map<string, Promise<void>>();
+  /** Changes of one channel happen in the order in which they were asked for. */
+  readonly turns = new Turns();
   #backlog: Decoded[] = [];
-  readonly #publishes = new PublishLane();
+  readonly publishes = new PublishLane();
   readonly #helloTimer: NodeJS.Timeout;
 
   constructor(socket: ClientSocket, context: SessionContext, helloDeadlineMs: number) {
@@ -220,7 +215,8 @@ export class Connection implements SocketOwner {
       else this.end("protocolError");
       return;
     }
-    this.#onFrame(frame, decoded.data);
+    if (frame.t === "commit") void this.#commit(frame.i);
+    else dispatch(this, frame, decoded.data);
   }
 
   async #open(hello: HelloFrame): Promise<void> {
@@ -250,139 +246,12 @@ export class Connection implements SocketOwner {
     for (const decoded of backlog) this.#onDecoded(decoded);
   }
 
-  #onFrame(frame: ClientFrame, data: string): void {
-    switch (frame.t) {
-      case "pong":
-        return;
-      case "ping":
-        this.send({ t: "pong", i: frame.i });
-        return;
-      case "commit":
-        void this.#commit(frame.i);
-        return;
-      case "migrate.fail":
-        this.context.moves.failed(this, frame.id, frame.why);
-        return;
-      case "hello":
-        this.end("protocolError");
-        return;
-      case "pub":
-        if (this.mayWrite(frame.i, isWritable(frame.c))) this.#publishes.add(this, frame, data);
-        return;
-      case "pub.ephemeral":
-        if (this.mayWrite(undefined, isChannelName(frame.c)) && this.row) {
-          this.context.broker.publishEphemeral(`${this.row.tenant}/${frame.c}`, this.row.user, data);
-        }
-        return;
-      case "sub":
-        if (this.mayWrite(frame.i, isReadable(frame.c)))
-          this.#change(frame.c, () => this.#subscribe(frame.i, frame.c, frame.from));
-        return;
-      case "unsub":
-        if (this.mayWrite(frame.i, isReadable(frame.c)))
-          this.#change(frame.c, () => this.#unsubscribe(frame.i, frame.c));
-        return;
-      case "presence.enter":
-      case "presence.leave":
-      case "presence.watch":
-      case "presence.unwatch":
-      case "presence.get":
-        if (this.mayWrite(frame.i, isChannelName(frame.c)))
-          this.#serve(frame.i, frame.c, () => answerPresence(this, frame, data));
-        return;
-      case "inbox.open":
-      case "inbox.ack":
-        if (this.mayWrite(frame.i, true)) this.#serve(frame.i, INBOX_CHANNEL, () => answerInbox(this, frame));
-        return;
-      case "state.set":
-      case "state.get":
-        if (this.mayWrite(frame.i, true)) this.#serve(frame.i, STATE_TURN, () => answerState(this, frame, data));
-        return;
-      case "fetch":
-        if (isReadable(frame.c)) void answerFetch(this, frame);
-        else this.fail("bad-channel", frame.i);
-    }
-  }
-
   mayWrite(i: number | undefined, isNamed: boolean): boolean {
     if (this.state === "prepared") this.fail("not-ready", i);
     else if (this.state === "left") this.fail("fenced", i);
     else if (!isNamed) this.fail("bad-channel", i);
     else return this.state === "ready";
     return false;
-  }
-
-  // ---- subscriptions ------------------------------------------------------------------------------------------------------
-
-  #serve(i: number, channel: string, task: () => Promise<void>): void {
-    this.#change(channel, async () => {
-      try {
-        if (this.state === "ready") await task();
-      } catch (error) {
-        if (!(error instanceof BrokerUnavailable)) throw error;
-        this.fail("unavailable", i);
-      }
-    });
-  }
-
-  // Changes of one channel happen in the order in which they were asked for.
-  #change(channel: string, task: () => Promise<void>): void {
-    const before = this.#changing.get(channel) ?? Promise.resolve();
-    const after = before.then(task).finally(() => {
-      if (this.#changing.get(channel) === after) this.#changing.delete(channel);
-    });
-    this.#changing.set(channel, after);
-  }
-
-  async #subscribe(i: number, channel: string, from: Position | undefined): Promise<void> {
-    const { row, context } = this;
-    if (!row || this.state !== "ready") return;
-    const others = this.subscriptions.size + this.#changing.size - (this.subscriptions.has(channel) ? 1 : 0);
-    if (others > WIRE_DEFAULTS.maxSubscriptions || context.limits?.admitsSubscription(others) === false) {
-      return this.fail("too-many-subscriptions", i);
-    }
-    try {
-      if (!(await this.context.broker.changeChannels(row.id, row.g, [channel], []))) return this.fail("fenced", i);
-      await this.attach(i, channel, from);
-    } catch (error) {
-      if (!(error instanceof BrokerUnavailable)) throw error;
-      this.fail("unavailable", i);
-    }
-  }
-
-  /** Adds the subscription on this pod and answers `sub.ok`; the session row is the caller's business. */
-  async attach(i: number, channel: string, from: Position | undefined, onLive?: () => void): Promise<void> {
-    const { row, context } = this;
-    if (!row) return;
-    const former = this.subscriptions.get(channel);
-    if (former) context.hub.detach(former);
-    const subscription = await context.hub.attach(
-      this.subscriber,
-      streamOf(row, channel),
-      channel,
-      from,
-      ({ epoch, top, recovered }) => this.send({ t: "sub.ok", i, c: channel, e: epoch, o: top, recovered }),
-      onLive,
-    );
-    const other = this.subscriptions.get(channel);
-    if (other) context.hub.detach(other);
-    if (this.state === "closed" || this.state === "left") context.hub.detach(subscription);
-    else this.subscriptions.set(channel, subscription);
-  }
-
-  async #unsubscribe(i: number, channel: string): Promise<void> {
-    const { row } = this;
-    if (!row || this.state === "closed") return;
-    try {
-      if (!(await this.context.broker.changeChannels(row.id, row.g, [], [channel]))) return this.fail("fenced", i);
-    } catch (error) {
-      if (!(error instanceof BrokerUnavailable)) throw error;
-      return this.fail("unavailable", i);
-    }
-    const subscription = this.subscriptions.get(channel);
-    this.subscriptions.delete(channel);
-    if (subscription) this.context.hub.detach(subscription);
-    this.send({ t: "unsub.ok", i, c: channel });
   }
 
   // ---- moves --------------------------------------------------------------------------------------------------------------
@@ -418,23 +287,17 @@ export class Connection implements SocketOwner {
     context.registry.preparing.delete(row.id);
     this.hold();
     context.metrics.add("wscluster_resumes_total", 1, { way: "moved" });
-    await this.#followChannels(changesSince(row.channels, channels, this.subscriptions));
+    await followChannels(this, changesSince(row.channels, channels, this.subscriptions));
     this.send({ t: "commit.ok", i, g });
-  }
-
-  /** What the client subscribed to, or left, on the old socket while this one was prepared. From the top: the old one has sent the rest. */
-  async #followChannels({ added, ended }: ChannelChanges): Promise<void> {
-    for (const channel of ended) {
-      const subscription = this.subscriptions.get(channel);
-      this.subscriptions.delete(channel);
-      if (subscription) this.context.hub.detach(subscription);
-    }
-    // A store that is away now must not undo a commit that it has made: the client asks for what it misses.
-    await Promise.all(added.map((channel) => this.attach(0, channel, undefined).catch(() => {})));
   }
 
   hasClosed(): boolean {
     return this.state === "closed";
+  }
+
+  /** Channels are sent over this socket. */
+  isServing(): boolean {
+    return this.state !== "closed" && this.state !== "left";
   }
 
   /** As the limits count it. */

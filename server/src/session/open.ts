@@ -7,6 +7,7 @@ import type { LoadedSession, ReceiptOf, SessionRow } from "../broker/port.ts";
 import type { Connection } from "./connection.ts";
 import type { SessionContext } from "./context.ts";
 import { isReadable } from "./channel-names.ts";
+import { attach } from "./channels.ts";
 import { isSecretOf, newSecret, newSessionId, secretDigest } from "./secret.ts";
 
 /** How long a prepared move waits for its commit. */
@@ -187,5 +188,5 @@ async function restore(
     if (missing === 0) connection.send({ t: "ready" });
   };
   if (missing === 0) connection.send({ t: "ready" });
-  await Promise.all(subscriptions.map(([channel, from]) => connection.attach(0, channel, from, oneLive)));
+  await Promise.all(subscriptions.map(([channel, from]) => attach(connection, 0, channel, from, oneLive)));
 }

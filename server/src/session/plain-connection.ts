@@ -10,6 +10,7 @@ import { textFrame } from "../transport/wire-frame.ts";
 import { Connection } from "./connection.ts";
 import type { SessionContext } from "./context.ts";
 import { isChannelName, streamOf } from "./channel-names.ts";
+import { attach } from "./channels.ts";
 import { memberText } from "./json-span.ts";
 import { batchesOf, plainMessagesOf } from "./plain-text.ts";
 import { newSessionId } from "./secret.ts";
@@ -201,7 +202,7 @@ export class PlainConnection extends Connection implements Subscriber {
     if (!this.subscriptions.has(channel) && this.subscriptions.size >= WIRE_DEFAULTS.maxSubscriptions) {
       return this.#refuse("too-many-subscriptions", "The session holds the most channels it may.", id);
     }
-    await this.attach(id ?? 0, channel, undefined);
+    await attach(this, id ?? 0, channel, undefined);
   }
 
   async #publish(channel: string, data: string, id: number | undefined): Promise<void> {
