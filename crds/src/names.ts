@@ -33,6 +33,10 @@ export const ANNOTATIONS = {
   trial: `${GROUP}/trial`,
   /** On the ReplicaSet of an aborted attempt: REASON, a colon, and the text for people. Gone when another revision is wanted. */
   aborted: `${GROUP}/aborted`,
+  /** Begin of the restart (`restartAt`) that made this ReplicaSet, RFC 3339. */
+  restartedAt: `${GROUP}/restarted-at`,
+  /** On a detached pod: the kind of intent that it leaves for. Absent: scaleDown. */
+  leavesFor: `${GROUP}/leaves-for`,
   /** On a detached pod: when it was detached, RFC 3339. Its deadline counts from here. */
   drainingSince: `${GROUP}/draining-since`,
   rendererVersion: `${GROUP}/renderer-version`,

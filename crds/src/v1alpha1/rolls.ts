@@ -20,6 +20,7 @@ export const rollsByField: Readonly<Record<string, Rolls>> = {
   "edge.service": "live",
   rollout: "live",
   moves: "live",
+  restartAt: "servers",
   disruption: "live",
   paused: "live",
 };

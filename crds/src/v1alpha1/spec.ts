@@ -410,6 +410,11 @@ export const webSocketClusterSpec = z
           .describe(
             "Kill switch: stops every move that the operator would ask for, also those off pods that have to go.",
           ),
+        recycleAfterSeconds: whole(3_600, 31_536_000)
+          .optional()
+          .describe(
+            "Pods older than this are replaced one after another, at the lowest rank: only while nothing else is going on. Absent = pods grow old.",
+          ),
         windows: z
           .array(moveWindow)
           .max(32)
@@ -429,6 +434,15 @@ export const webSocketClusterSpec = z
       })
       .optional()
       .describe("Pace of all moves."),
+    restartAt: z
+      .string()
+      .max(40)
+      .regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/)
+      .optional()
+      .meta({ format: "date-time" })
+      .describe(
+        "Restarts the servers: from this moment on a new revision with the same content takes over from the old, as after any other change. A moment in the future waits. An earlier one than the last restart, or none, restarts nothing.",
+      ),
     disruption: disruptionSpec.optional().describe("What happens when pods have to leave before their time."),
     paused: z.boolean().optional().describe("Stops all reconciliation of this cluster; the fleet goes on serving."),
   })

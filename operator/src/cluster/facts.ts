@@ -35,6 +35,8 @@ export type PodFacts = {
   readonly createdAtMs: number;
   /** When it was detached; undefined on attached pods, and on pods that an older version detached. */
   readonly drainingSinceMs: number | undefined;
+  /** Why it was detached. */
+  readonly leavesFor: "scaleDown" | "recycle";
 };
 
 /** Arrivals that nobody named, as seen over several observations. */
@@ -114,6 +116,8 @@ export type SetMarks = {
   readonly startedAtMs: number;
   readonly switchedAtMs: number | undefined;
   readonly movedAtMs: number | undefined;
+  /** The last restart that it has behind it. */
+  readonly restartedAtMs: number | undefined;
   readonly trial: TrialMarks | undefined;
   /** REASON:text of an aborted attempt, while its revision is still the wanted one. */
   readonly aborted: string | undefined;
@@ -199,7 +203,14 @@ export type ClusterFacts = {
   /** Far more clients come than usual; undefined = no storm. */
   readonly storm: StormFacts | undefined;
   /** Hash of the parts of the spec that touch server pods and edge pods. */
-  readonly wanted: { readonly servers: string; readonly edge: string };
+  readonly wanted: {
+    readonly servers: string;
+    readonly edge: string;
+    /** The restart that is in `servers`. */
+    readonly restartedAt: string | undefined;
+    /** A restart that waits for its moment. */
+    readonly restartsAtMs: number | undefined;
+  };
   readonly sets: readonly SetFacts[];
   readonly pods: readonly ServerPodFacts[];
   readonly edgeSets: readonly EdgeSetFacts[];

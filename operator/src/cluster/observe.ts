@@ -32,7 +32,7 @@ import {
 import { nodeFactsOf } from "./nodes.ts";
 import { podTroubleOf } from "./pod-trouble.ts";
 import { parseTrial } from "./trial-marks.ts";
-import { projectEdge, projectServers, revisionOf } from "./wanted.ts";
+import { projectEdge, projectServers, restartOf, revisionOf } from "./wanted.ts";
 
 export type Sources = {
   readonly nowMs: number;
@@ -80,7 +80,13 @@ export function observe(sources: Sources): Observation {
   const mine = sources.replicaSets.filter((set) => isOwnedOrOrphan(set, cluster.metadata.uid));
   const owners = new Set([cluster.metadata.uid, ...mine.map((set) => set.metadata.uid)]);
   const pods = sources.pods.filter((pod) => owners.has(controllerOf(pod) ?? ""));
-  const wanted = { servers: revisionOf(projectServers(spec.data)), edge: revisionOf(projectEdge(spec.data)) };
+  const restart = restartOf(spec.data.restartAt, mine.flatMap(restartsInUse), sources.nowMs);
+  const wanted = {
+    servers: revisionOf(projectServers(spec.data, restart)),
+    edge: revisionOf(projectEdge(spec.data)),
+    restartedAt: restart.at,
+    restartsAtMs: restart.nextMs,
+  };
   const configMap = (name: string) => sources.configMaps.find((map) => map.metadata.name === name);
   const liveConfig = configMap(names.config)?.data?.["config.json"];
   const sets = mine
@@ -197,6 +203,7 @@ function podFactsOf(pod: Pod, container: string): PodFacts {
     trouble: podTroubleOf(pod),
     createdAtMs: parseTime(pod.metadata.creationTimestamp) ?? 0,
     drainingSinceMs: parseTime(pod.metadata.annotations?.[ANNOTATIONS.drainingSince]),
+    leavesFor: pod.metadata.annotations?.[ANNOTATIONS.leavesFor] === "recycle" ? "recycle" : "scaleDown",
   };
 }
 
@@ -254,6 +261,7 @@ function marksOf(
     startedAtMs: parseTime(annotations[ANNOTATIONS.startedAt]) ?? body.createdAtMs,
     switchedAtMs: parseTime(annotations[ANNOTATIONS.switchedAt]),
     movedAtMs: parseTime(annotations[ANNOTATIONS.movedAt]),
+    restartedAtMs: parseTime(annotations[ANNOTATIONS.restartedAt]),
     trial: parseTrial(annotations[ANNOTATIONS.trial]),
     aborted: annotations[ANNOTATIONS.aborted],
   };
@@ -262,6 +270,13 @@ function marksOf(
   return body.revision === wanted
     ? { ...common, role: "stable", step: "serve" }
     : { ...common, role: "retired", step: "retain", movedAtMs: common.movedAtMs ?? nowMs };
+}
+
+/** Of sets that serve or are to: what an aborted or retired one has behind it binds nobody. */
+function restartsInUse(set: ReplicaSet): (number | undefined)[] {
+  const { role, restartedAt } = ANNOTATIONS;
+  const annotations = set.metadata.annotations ?? {};
+  return ["stable", "candidate"].includes(annotations[role] ?? "") ? [parseTime(annotations[restartedAt])] : [];
 }
 
 function parseMode(value: string | undefined): PodMode {

@@ -116,6 +116,10 @@ export const EVENT_REASONS = {
     type: "Normal",
     meaning: "A pod leaves its set because its node is cordoned or being removed; a replacement is made elsewhere.",
   },
+  Recycling: {
+    type: "Normal",
+    meaning: "A pod is older than `moves.recycleAfterSeconds` and leaves; its replacement serves already.",
+  },
   PodRemoved: { type: "Normal", meaning: "A detached pod was empty and is deleted." },
   DrainDeadlineExceeded: {
     type: "Warning",

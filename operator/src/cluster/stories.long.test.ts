@@ -322,6 +322,42 @@ const STORIES: Record<string, Story> = {
     expect(world.run(60, () => world.facts().pods.every((pod) => pod.node !== "node-1"))).toBe(true);
     world.run(5);
   },
+  restart(world) {
+    begin(world);
+    world.say("restartAt is 20 s from now");
+    world.setSpec({ restartAt: new Date(world.nowMs + 20_000).toISOString() });
+    world.run(19);
+    expect(world.facts().sets).toHaveLength(1);
+    const isRestarted = () => {
+      const { sets } = world.facts();
+      return sets.length === 2 && sets.every((set) => set.role === "stable" || set.step === "history");
+    };
+    expect(world.run(60, isRestarted)).toBe(true);
+    world.say("restartAt is taken away, and then lies in the past: nothing happens");
+    const writes = world.actions;
+    world.setSpec({ restartAt: undefined });
+    world.run(5);
+    world.setSpec({ restartAt: "2029-01-01T00:00:00Z" });
+    world.run(5);
+    expect(world.actions).toBe(writes);
+    world.say("another one in the future, and before it comes a new image");
+    world.setSpec({ restartAt: new Date(world.nowMs + 600_000).toISOString() });
+    world.run(5);
+    expect(world.actions).toBe(writes);
+    world.setSpec({ server: server("chat:2") });
+    expect(world.run(60, isAt(world, "chat:2"))).toBe(true);
+    world.setSpec({ restartAt: undefined });
+  },
+  recycle(world) {
+    world.setSpec({ moves: { maxPerSecond: 25, recycleAfterSeconds: 3_600 } });
+    begin(world);
+    const young = () =>
+      world.facts().pods.length === 3 && world.facts().pods.every((pod) => world.nowMs - pod.createdAtMs < 600_000);
+    world.say("an hour passes");
+    world.nowMs += 3_600_000;
+    expect(world.run(90, young)).toBe(true);
+    world.run(5);
+  },
   "three-revisions"(world) {
     begin(world);
     world.say("the image becomes chat:2");

@@ -1,7 +1,7 @@
 import { rollsByField, webSocketClusterSpec, type WebSocketClusterSpec } from "@wscluster/crds";
 import { describe, expect, it } from "vitest";
 import { World } from "./testing/world.ts";
-import { canonical, projectEdge, projectServers, revisionOf } from "./wanted.ts";
+import { canonical, projectEdge, projectServers, restartOf, revisionOf } from "./wanted.ts";
 
 const spec = (more: Record<string, unknown> = {}): WebSocketClusterSpec =>
   webSocketClusterSpec.parse({ server: { image: "chat:1" }, redis: { url: "redis://r:6379" }, ...more });
@@ -53,6 +53,7 @@ describe("the revision", () => {
       moves: { moves: { maxPerSecond: 1 } },
       disruption: { disruption: { deadlineSeconds: 60 } },
       paused: { paused: true },
+      restartAt: { restartAt: "2030-01-01T00:00:00Z" },
     };
     const changed = spec(change[field]);
     expect(changed).not.toEqual(spec());
@@ -68,6 +69,21 @@ describe("the revision", () => {
     );
     const edgeShape = webSocketClusterSpec.shape.edge.unwrap().shape;
     expect(edgeFields.toSorted()).toEqual(Object.keys(edgeShape).toSorted());
+  });
+});
+
+describe("restartOf", () => {
+  const at = Date.parse("2030-06-01T12:00:00Z");
+  const [before, after] = ["2030-06-01T14:00:00+02:00", "2030-06-01T12:00:01Z"];
+  it.each<[string, string | undefined, (number | undefined)[], ReturnType<typeof restartOf>]>([
+    ["none was ever asked for", undefined, [undefined], { at: undefined, nextMs: undefined }],
+    ["its moment has come", before, [undefined], { at: "2030-06-01T12:00:00.000Z", nextMs: undefined }],
+    ["it is to come", after, [undefined], { at: undefined, nextMs: at + 1_000 }],
+    ["it is to come after another", after, [at - 5_000], { at: "2030-06-01T11:59:55.000Z", nextMs: at + 1_000 }],
+    ["it was taken away", undefined, [at - 5_000], { at: "2030-06-01T11:59:55.000Z", nextMs: undefined }],
+    ["an older one came after it", "2029-01-01T00:00:00Z", [at], { at: "2030-06-01T12:00:00.000Z", nextMs: undefined }],
+  ])("%s", (_name, asked, done, restart) => {
+    expect(restartOf(asked, done, at)).toEqual(restart);
   });
 });
 

@@ -6,8 +6,30 @@ import type { WebSocketClusterSpec } from "@wscluster/crds";
 
 type Projected = Readonly<Record<string, unknown>>;
 
-export function projectServers(spec: WebSocketClusterSpec): Projected {
-  return { server: spec.server, redis: spec.redis, auth: spec.auth };
+/** @param restart the restart that counts now; by default that of the specification */
+export function projectServers(
+  spec: WebSocketClusterSpec,
+  restart: { readonly at: string | undefined } = { at: spec.restartAt },
+): Projected {
+  return { server: spec.server, redis: spec.redis, auth: spec.auth, restartedAt: restart.at };
+}
+
+/**
+ * The restart that a set is to have behind it: the latest of those that the sets in use have, and of that which is asked for, once its
+ * moment has come. So one in the future, an old one, or none rolls nothing back.
+ */
+export function restartOf(
+  restartAt: string | undefined,
+  done: readonly (number | undefined)[],
+  nowMs: number,
+): { readonly at: string | undefined; readonly nextMs: number | undefined } {
+  const askedMs = restartAt === undefined ? undefined : Date.parse(restartAt);
+  const isDue = askedMs !== undefined && askedMs <= nowMs;
+  const known = [...done, isDue ? askedMs : undefined].filter((atMs) => atMs !== undefined);
+  return {
+    at: known.length === 0 ? undefined : new Date(Math.max(...known)).toISOString(),
+    nextMs: askedMs === undefined || Number.isNaN(askedMs) || isDue ? undefined : askedMs,
+  };
 }
 
 export function projectEdge(spec: WebSocketClusterSpec): Projected {

@@ -24,6 +24,7 @@ import { advanceRollout } from "./rollout.ts";
 import { NOT_THIS_ATTEMPT } from "./rollout/commands.ts";
 import { progressKey } from "./rollout/draft.ts";
 import { type Leaving, leavingPods } from "./rollout/plan-of-steps.ts";
+import { nextRecycleMs } from "./recycle.ts";
 import { planScale, type Scale } from "./scale.ts";
 import { isSealed, type PlannedSet, takerOf, trafficOf } from "./sets.ts";
 import { statusFor } from "./status.ts";
@@ -52,7 +53,9 @@ export function decide(facts: ClusterFacts): Plan {
   const kept = sets.filter((set) => !history.some((old) => old.name === set.name));
   const actions: Action[] = [
     ...baseActions(facts),
-    ...scale.detach.map((pod) => detachPatch(facts.cluster, pod, facts.nowMs)),
+    ...scale.detach.map((pod) =>
+      detachPatch(facts.cluster, pod, facts.nowMs, pod === scale.recycled ? "recycle" : "scaleDown"),
+    ),
     ...setActions(facts, kept, trafficBy, scale),
     ...edge.actions,
     ...labelActions(facts, trafficBy, leaving, scale.detach),
@@ -89,6 +92,8 @@ export function decide(facts: ClusterFacts): Plan {
     rollout.requeueAfterMs,
     drain.requeueAfterMs,
     windowChangeMs(facts),
+    waitForMs(facts.nowMs, facts.wanted.restartsAtMs),
+    waitForMs(facts.nowMs, nextRecycleMs(facts, taker)),
     isBusy ? GRANT_WINDOW_MS : undefined,
   );
   return {
@@ -124,7 +129,7 @@ function idlePlan(facts: ClusterFacts): Plan {
     rollout: { sets, events: [], waiting: undefined, requeueAfterMs: undefined, paused: undefined },
     taker,
     handedOver,
-    scale: { replicas: new Map(), detach: [], held: undefined, events: [] },
+    scale: { replicas: new Map(), detach: [], recycled: undefined, held: undefined, events: [] },
     movement: { donors: [], allowed: [], targets: [], trial: undefined, held: undefined },
     moves: { grants: [], limitedBy: "Nothing" },
     edge: { actions: [], removals: [], budgets: [], leaving: [], isRolling: false, events: [] },
@@ -377,7 +382,14 @@ function notesFor(
   ];
 }
 
+/** A timer that is set for longer than this may overflow, and the world may be another one by then. */
+const LONGEST_WAIT_MS = 3_600_000;
+
+function waitForMs(nowMs: number, atMs: number | undefined): number | undefined {
+  return atMs === undefined ? undefined : Math.max(0, atMs - nowMs);
+}
+
 function soonest(...times: (number | undefined)[]): number | undefined {
   const known = times.filter((time) => time !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
+  return known.length === 0 ? undefined : Math.min(LONGEST_WAIT_MS, ...known);
 }

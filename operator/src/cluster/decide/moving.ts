@@ -67,7 +67,7 @@ function classOf(facts: ClusterFacts, donor: Donor): MoveClass {
     return kind === "evacuate" && pod !== undefined && isInLastPart(facts, pod) ? "lastPart" : "evacuation";
   }
   // Of a pod that has begun to leave, the rest follows: a window that closes in between must not leave it hanging for days.
-  if (kind === "evacuate" || kind === "scaleDown") return "evacuation";
+  if (kind === "evacuate" || kind === "scaleDown" || kind === "recycle") return "evacuation";
   return kind === "rollback" ? "wayBack" : "voluntary";
 }
 
@@ -111,13 +111,13 @@ function isLastResort(facts: ClusterFacts, pod: ServerPodFacts, taker: PlannedSe
 }
 
 function intentOf(
-  pod: { readonly key: string; readonly set: string },
+  pod: Pick<ServerPodFacts, "key" | "set" | "leavesFor">,
   set: PlannedSet | undefined,
   taker: PlannedSet | undefined,
   sets: readonly PlannedSet[],
 ): IntentId | undefined {
   if (taker === undefined) return undefined;
-  if (pod.set === "draining") return `scaleDown/${pod.key}`;
+  if (pod.set === "draining") return `${pod.leavesFor}/${pod.key}`;
   if (set === undefined || set === taker) return undefined;
   if (set.step === "back") return intentFor("rollback", set);
   if (taker.role === "candidate") return taker.step === "move" ? intentFor("rollout", taker) : undefined;

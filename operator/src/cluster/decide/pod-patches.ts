@@ -30,6 +30,7 @@ export function detachPatch(
   cluster: ClusterId,
   pod: Pick<PodFacts, "name" | "uid" | "resourceVersion">,
   nowMs: number,
+  leavesFor: PodFacts["leavesFor"] = "scaleDown",
 ): Action {
   return {
     kind: "patchPod",
@@ -43,6 +44,9 @@ export function detachPatch(
       { op: "replace", path: "/metadata/ownerReferences", value: [ownerReferenceFor(cluster)] },
       // Every pod of ours is born with an annotation (server-template.ts), so the map is there.
       drainingSince(nowMs),
+      ...(leavesFor === "scaleDown"
+        ? []
+        : [{ op: "add" as const, path: `/metadata/annotations/${escaped(ANNOTATIONS.leavesFor)}`, value: leavesFor }]),
     ],
   };
 }

@@ -5,6 +5,7 @@ import type { EventValue } from "../plan.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { cordonSurge, doomedPods, doomOf, isCordoned } from "./evacuation.ts";
 import { holdOf } from "./holds.ts";
+import { oldestPod, recycleEvent, recycleSurge } from "./recycle.ts";
 import { candidateSize, isSliced, leavingPods, oldSets } from "./rollout/plan-of-steps.ts";
 import { DEFAULT_RETAIN_SECONDS } from "./rollout/retire.ts";
 import { attachedPods, nameOf, type PlannedSet } from "./sets.ts";
@@ -17,6 +18,8 @@ export type Scale = {
   readonly replicas: ReadonlyMap<string, number>;
   /** Pods that leave their sets in this pass: one by choice, or all of a node that is being removed. */
   readonly detach: readonly ServerPodFacts[];
+  /** Of these: one that leaves because it is old. */
+  readonly recycled: ServerPodFacts | undefined;
   readonly held: string | undefined;
   readonly events: readonly EventValue[];
 };
@@ -32,9 +35,12 @@ export function planScale(
   const detach: ServerPodFacts[] = [];
   let held: string | undefined;
   const events: EventValue[] = [];
+  let recycled: ServerPodFacts | undefined;
   const mayEvacuate = holdOf(facts, dependencies, "evacuation") === undefined;
   for (const set of sets) {
-    const surge = set === taker && isAtRest && set.live !== undefined && mayEvacuate ? cordonSurge(facts, set) : 0;
+    const isResting = set === taker && isAtRest && set.live !== undefined;
+    const cordoned = isResting && mayEvacuate ? cordonSurge(facts, set) : 0;
+    const surge = cordoned > 0 || !isResting ? cordoned : recycleSurge(facts, set, dependencies);
     const wanted = wantedReplicas(facts, set, sets, isAtRest) + surge;
     const attached = attachedPods(facts.pods, set);
     const mayGo = set.live === undefined ? wanted : lowestReplicas(set.live, attached);
@@ -59,11 +65,13 @@ export function planScale(
     }
     if (!isAtRest) continue;
     if (surge > 0 && set.live.replicas <= wanted) {
-      const leaver = cordonedLeaver(facts, set.live, attached, wanted);
-      if (leaver === undefined || detach.length > 0) continue;
+      if (detach.length > 0 || !hasSurged(set.live, attached, wanted)) continue;
+      recycled = cordoned > 0 ? undefined : oldestPod(facts, attached);
+      const leaver = recycled ?? cordonedLeaver(facts, attached);
+      if (leaver === undefined) continue;
       detach.push(leaver);
       replicas.set(set.revision, set.live.replicas - 1);
-      events.push(evacuationEvent(facts, leaver));
+      events.push(recycled === undefined ? evacuationEvent(facts, leaver) : recycleEvent(facts, leaver));
       continue;
     }
     if ((replicas.get(set.revision) ?? 0) <= wanted || set.live.countedPods !== attached.length) continue;
@@ -80,18 +88,20 @@ export function planScale(
       });
     }
   }
-  return { replicas, detach, held, events };
+  return { replicas, detach, recycled, held, events };
 }
 
-/** The surge is there and every pod is ready: one pod of a cordoned node may go, its replacement serves. */
-function cordonedLeaver(
-  facts: ClusterFacts,
+/** The surge is there and every pod is ready: one pod may go, its replacement serves. */
+function hasSurged(
   live: { readonly replicas: number; readonly countedPods: number | undefined },
   attached: readonly ServerPodFacts[],
   wanted: number,
-): ServerPodFacts | undefined {
-  if (live.replicas !== wanted || live.countedPods !== attached.length || attached.length !== wanted) return undefined;
-  if (!attached.every((pod) => pod.ready && freshValue(pod.state) !== undefined)) return undefined;
+): boolean {
+  if (live.replicas !== wanted || live.countedPods !== attached.length || attached.length !== wanted) return false;
+  return attached.every((pod) => pod.ready && freshValue(pod.state) !== undefined);
+}
+
+function cordonedLeaver(facts: ClusterFacts, attached: readonly ServerPodFacts[]): ServerPodFacts | undefined {
   return attached
     .filter((pod) => isCordoned(facts, pod))
     .toSorted((a, b) => (connectionsOf(a) ?? 0) - (connectionsOf(b) ?? 0) || (a.key < b.key ? -1 : 1))[0];

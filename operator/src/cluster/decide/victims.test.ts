@@ -28,6 +28,7 @@ const pod = (name: string, more: Partial<ServerPodFacts> = {}): ServerPodFacts =
   readySinceMs: 0,
   deleting: false,
   end: undefined,
+  leavesFor: "scaleDown",
   running: true,
   trouble: undefined,
   createdAtMs: 0,

@@ -50,6 +50,7 @@ export function runReplicaSets(table: ObjectTable, fleet: Fleet, random: () => n
         metadata: {
           name: `${set.metadata.name}-${table.nextSerial()}`,
           namespace: "apps",
+          creationTimestamp: new Date(nowMs).toISOString(),
           labels: { ...labels },
           ownerReferences: [
             {

@@ -64,6 +64,7 @@ function annotationsFor(marks: SetMarks): Record<string, string> {
     ...(marks.switchedAtMs === undefined ? {} : { [ANNOTATIONS.switchedAt]: timestampOf(marks.switchedAtMs) }),
     ...(marks.movedAtMs === undefined ? {} : { [ANNOTATIONS.movedAt]: timestampOf(marks.movedAtMs) }),
     ...(marks.trial === undefined ? {} : { [ANNOTATIONS.trial]: trialText(marks.trial) }),
+    ...(marks.restartedAtMs === undefined ? {} : { [ANNOTATIONS.restartedAt]: timestampOf(marks.restartedAtMs) }),
     ...(marks.aborted === undefined ? {} : { [ANNOTATIONS.aborted]: marks.aborted }),
   };
 }

@@ -72,6 +72,7 @@ function begin(draft: Draft, present: PlannedSet | undefined, isWarm: boolean): 
     startedAtMs: nowMs,
     switchedAtMs: undefined,
     movedAtMs: undefined,
+    restartedAtMs: wanted.restartedAt === undefined ? undefined : Date.parse(wanted.restartedAt),
     trial: undefined,
     aborted: undefined,
   };
