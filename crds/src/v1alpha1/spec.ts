@@ -148,9 +148,9 @@ const rolloutAnalysis = z
     maxPressurePercent: percent().describe(
       "Highest pressure of a candidate's pod; 100 = it cannot take more. Defaults to 90.",
     ),
-    maxGaps: whole(0, 1_000_000)
+    maxGapsPerThousand: whole(0, 1_000_000)
       .optional()
-      .describe("Gaps that the candidate's pods told their clients, per 1000 arrivals. Absent = not judged."),
+      .describe("Gaps that the candidate's pods told their clients, for a thousand arrivals. Absent = not judged."),
     maxDuplicatePercent: percent().describe(
       "Publishes that the candidate had stored before, of all publishes. Absent = not judged.",
     ),

@@ -25,6 +25,8 @@ export type Exposition = {
   readonly problemCount: number;
   /** Metrics of which at least one line could not be read: a sum over them would be too low. */
   readonly broken: ReadonlySet<string>;
+  /** Metrics whose type was told, as they are called there: one without a sample had no event yet. */
+  readonly declared: ReadonlySet<string>;
   /** False when the text stopped early or passed a limit: then nothing of it may be relied on. */
   readonly isComplete: boolean;
 };
@@ -52,6 +54,7 @@ export class ExpositionParser {
   readonly #seen = new Set<string>();
   readonly #problems: ExpositionProblem[] = [];
   readonly #broken = new Set<string>();
+  readonly #declared = new Set<string>();
   #problemCount = 0;
   #chars = 0;
   #line = 0;
@@ -108,6 +111,7 @@ export class ExpositionParser {
       problems: this.#problems,
       problemCount: this.#problemCount,
       broken: this.#broken,
+      declared: this.#declared,
       isComplete: !this.#isStopped,
     };
   }
@@ -124,6 +128,7 @@ export class ExpositionParser {
     if (this.#isEnded) return this.#tell("after-eof", line);
     if (line.startsWith("#")) {
       if (this.#format === "openmetrics" && line.trimEnd() === "# EOF") this.#isEnded = true;
+      this.#takeType(line);
       return;
     }
     const name = nameOfLine(line);
@@ -148,6 +153,15 @@ export class ExpositionParser {
     }
     this.#seen.add(series);
     this.#samples.push(parsed.sample);
+  }
+
+  #takeType(line: string): void {
+    const name = /^#\s+TYPE\s+([a-zA-Z_:][a-zA-Z0-9_:]*)\s/.exec(line)?.[1];
+    if (name === undefined) return;
+    // OpenMetrics declares a counter without its suffix.
+    for (const told of [name, `${name}_total`]) {
+      if (this.#wanted === undefined || this.#wanted.has(told)) this.#declared.add(told);
+    }
   }
 
   #stop(code: ExpositionProblem["code"], text: string): false {

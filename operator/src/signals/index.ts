@@ -1,4 +1,5 @@
 // Public surface of the signals: scrape pods, and reduce what they say to a LoadSnapshot.
+export { ExpositionParser, formatOf, type Exposition } from "./exposition.ts";
 export { createTextFetcher, type ScrapeTarget, type TextFetcher } from "./http-text.ts";
 export { PARTITIONS, PARTITION_METRICS, type ChannelHeat } from "./reading.ts";
 export type { PodSignal } from "./pod-signal.ts";
