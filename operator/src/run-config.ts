@@ -1,6 +1,7 @@
 // Settings of the operator: environment first, flags on top. Not here: what they do.
 import { LOG_LEVELS } from "@wscluster/platform";
 import { z } from "zod";
+import { parseAllowList } from "./gates/webhook-address.ts";
 
 const list = z
   .string()
@@ -26,6 +27,9 @@ export const runConfigSchema = z.object({
     .default("wscluster-operator:latest")
     .describe("Image of the edge agent for new edges."),
   WSC_EDGE_IMAGE: z.string().min(1).default("haproxy:lts-alpine").describe("Image of the proxy for new edges."),
+  WSC_WEBHOOK_ALLOW: list
+    .refine((entries) => parseAllowList(entries).wrong.length === 0, "must be hosts, *.domains, addresses or CIDRs")
+    .describe("Hosts, *.domains, addresses and CIDRs that webhooks of rollouts may be called at; empty = none."),
   POD_NAME: z
     .string()
     .min(1)

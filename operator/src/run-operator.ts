@@ -17,6 +17,7 @@ import { OperatorSwitches } from "./cluster/switches.ts";
 import { createJsonSender } from "./contract/http-json.ts";
 import { StatePoller } from "./contract/poller.ts";
 import { ContractWriter } from "./contract/writer.ts";
+import { createGates } from "./gates/gates.ts";
 import { Connection, EventRecorder, KubeClient, LeaderElector, loadAccess } from "./kube/index.ts";
 import { controllerMetricsFor } from "./controller-metrics.ts";
 import type { RunConfig } from "./run-config.ts";
@@ -177,6 +178,11 @@ function startTerm(parts: TermParts): Term {
   const clusters = new ClusterMetrics(metrics);
   const loop = controllerMetricsFor(metrics, CONTROLLER, config.WSC_WORKERS, () => controller);
   const poller = new StatePoller({ clock, send: sender.send, onPolled: (key) => controller.enqueue(key) });
+  const judges = createGates({
+    clock,
+    onNews: (key) => controller.enqueue(key),
+    webhooksAllowed: config.WSC_WEBHOOK_ALLOW,
+  });
   const reconciler = new ClusterReconciler({
     api: client,
     caches,
@@ -192,6 +198,7 @@ function startTerm(parts: TermParts): Term {
       installation: `${config.WSC_OPERATOR_NAMESPACE}/${config.WSC_LEASE_NAME}`,
     }),
     mayAct: parts.isLeader,
+    gates: judges.gates,
     operatorPaused: () => parts.switches.movesPaused,
     metrics: clusters,
     log,
@@ -224,6 +231,7 @@ function startTerm(parts: TermParts): Term {
     async stop() {
       isStopped = true;
       poller.stop();
+      judges.close();
       await controller.stop();
       clusters.clear();
     },

@@ -66,6 +66,12 @@ export const CHART_VALUES = z.strictObject({
     .describe(
       "namespaces to work in; empty = all. With a list the operator gets a Role in each instead of a ClusterRole.",
     ),
+  webhookAllow: z
+    .array(z.string().min(1).max(253))
+    .default([])
+    .describe(
+      "hosts, *.domains, addresses and CIDRs that webhooks of rollouts may be called at; empty = none. Loopback, link-local and metadata addresses are never called.",
+    ),
   logLevel: z
     .enum(["trace", "debug", "info", "warn", "error"])
     .default("info")

@@ -28,6 +28,7 @@ const RUN_FLAGS = [
   ["--lease-name <name>", "WSC_LEASE_NAME", "name of the Lease"],
   ["--agent-image <image>", "WSC_AGENT_IMAGE", "image of the edge agent for new edges"],
   ["--edge-image <image>", "WSC_EDGE_IMAGE", "image of the proxy for new edges"],
+  ["--webhook-allow <list>", "WSC_WEBHOOK_ALLOW", "hosts and CIDRs that webhooks may be called at; empty = none"],
   ["--pod-name <name>", "POD_NAME", "name of this process, part of the leader's identity"],
   ["--http-port <port>", "WSC_HTTP_PORT", "port of /livez, /readyz and /metrics; 0 = any"],
   ["--workers <n>", "WSC_WORKERS", "clusters that are worked on at once"],

@@ -303,6 +303,12 @@ export function adminPortOf(facts: Pick<ClusterFacts, "sets" | "spec">, pod: { r
   return namedPortOf(template?.spec, "server", "admin") ?? facts.spec.server.adminPort ?? 8081;
 }
 
+/** The same for the port of its clients. */
+export function clientPortOf(facts: Pick<ClusterFacts, "sets" | "spec">, pod: { readonly revision: string }): number {
+  const template = facts.sets.find((set) => set.revision === pod.revision)?.template;
+  return namedPortOf(template?.spec, "server", "ws") ?? facts.spec.server.port ?? 8080;
+}
+
 function namedPortOf(podSpec: unknown, container: string, port: string): number | undefined {
   const named = itemNamed(property(podSpec, "containers"), container);
   const number = property(itemNamed(property(named, "ports"), port), "containerPort");

@@ -14,16 +14,17 @@ import {
   resources,
 } from "../kube/index.ts";
 import { type PaceLimits, paceLimitsOf } from "../moves/limits.ts";
+import type { Gates } from "../gates/gates.ts";
 import type { Clock, ReconcileContext, ReconcileResult } from "../runtime/index.ts";
 import { act, ActError, type ActReport, adminPortOf } from "./act.ts";
 import type { Caches } from "./caches.ts";
 import type { ClusterMetrics } from "./cluster-metrics.ts";
 import { decide } from "./decide/index.ts";
 import { invalidSpecConditions } from "./decide/conditions.ts";
-import type { ClusterFacts, OperatorDefaults } from "./facts.ts";
+import type { ClusterFacts, GateAt, OperatorDefaults } from "./facts.ts";
 import type { Fencing } from "./fencing.ts";
 import { ClusterMemory } from "./memory.ts";
-import { observe } from "./observe.ts";
+import { observe, type UnjudgedFacts } from "./observe.ts";
 import type { EventValue, Plan } from "./plan.ts";
 import { EVENT_REASONS, type EventReason } from "./reasons.ts";
 import { judgeStatus } from "./status-writer.ts";
@@ -46,6 +47,8 @@ export type ControllerPorts = {
   readonly metrics?: Pick<ClusterMetrics, "saw" | "did" | "forget">;
   /** The kill switch of the whole operator. */
   readonly operatorPaused?: () => boolean;
+  /** What judges rollouts from outside; absent = nothing does. */
+  readonly gates?: Pick<Gates, "verdictsAt" | "rest">;
   /** Whether this process leads at this moment: asked before each write, since a stopped process wakes up late. */
   readonly mayAct: () => boolean;
   readonly log: {
@@ -110,6 +113,7 @@ export class ClusterReconciler {
       return { kind: "terminal", reason: observed.message };
     }
     const { facts } = observed;
+    if (facts.gate === undefined) this.#ports.gates?.rest(key);
     const plan = decide(facts);
     this.#ports.metrics?.saw(key, facts, plan);
     mine.memory.observe(plan, nowMs);
@@ -141,6 +145,14 @@ export class ClusterReconciler {
       : { kind: "done", requeueAfterMs: Math.min(...requeueAfterMs) };
   }
 
+  /** The key that signs; the others only verify. */
+  #adminKeyOf(namespace: string, name: string): string | undefined {
+    const { caches } = this.#ports;
+    const secrets = caches.ofCluster(caches.secrets, namespace, name);
+    const keys = secrets.find((secret) => secret.metadata.name === `${name}-keys`)?.data?.["admin"];
+    return keys === undefined ? undefined : Buffer.from(keys, "base64").toString("utf8").split(",")[0];
+  }
+
   #sourcesFor(cluster: CustomObject, namespace: string, name: string, mine: Remembered, nowMs: number) {
     const { caches, poller, defaults } = this.#ports;
     const secrets = caches.ofCluster(caches.secrets, namespace, name);
@@ -153,6 +165,8 @@ export class ClusterReconciler {
       budgets: caches.ofCluster(caches.budgets, namespace, name),
       nodes: caches.knownNodes(),
       keysExist: secrets.some((secret) => secret.metadata.name === `${name}-keys`),
+      gates: (at: GateAt, unjudged: UnjudgedFacts) =>
+        this.#ports.gates?.verdictsAt(`${namespace}/${name}`, at, unjudged, this.#adminKeyOf(namespace, name)) ?? {},
       podState: (uid: string) => poller.podState(uid),
       edgeState: (uid: string) => poller.edgeState(uid),
       arrivals: (uid: string) => poller.arrivals(uid),
@@ -173,10 +187,6 @@ export class ClusterReconciler {
     const { api, caches, clock, writer, fencing, randomKey } = this.#ports;
     const { namespace, name } = facts.cluster;
     const ownWrites = this.#writesOf(namespace);
-    const keys = caches
-      .ofCluster(caches.secrets, namespace, name)
-      .find((secret) => secret.metadata.name === `${name}-keys`);
-    const adminKey = keys?.data?.["admin"];
     let epoch: Promise<number> | undefined;
     const fence = (): Promise<number> =>
       (epoch ??= (async () => {
@@ -201,7 +211,7 @@ export class ClusterReconciler {
         memory: mine.memory,
         settled: mine.settled,
         fence,
-        adminKey: adminKey === undefined ? undefined : Buffer.from(adminKey, "base64").toString("utf8").split(",")[0],
+        adminKey: this.#adminKeyOf(namespace, name),
         signal: context.signal,
       },
       {
@@ -289,6 +299,7 @@ export class ClusterReconciler {
   #forget(key: string): void {
     this.#clusters.delete(key);
     this.#ports.poller.forget(key);
+    this.#ports.gates?.rest(key);
     this.#ports.metrics?.forget(key);
     for (const writes of this.#ownWrites.values()) writes.forget(key);
   }

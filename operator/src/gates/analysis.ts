@@ -57,7 +57,7 @@ export class AnalysisDesk {
   /** What the numbers say by now; the first call at a point begins its interval. */
   verdictAt(cluster: string, at: GateAt, facts: UnjudgedFacts): Verdict | undefined {
     const spec = facts.spec.rollout?.analysis;
-    if (spec === undefined || !at.point.startsWith("step ")) {
+    if (spec === undefined || (at.point !== "move" && !at.point.startsWith("step "))) {
       this.forget(cluster);
       return undefined;
     }

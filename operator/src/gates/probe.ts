@@ -40,6 +40,7 @@ type Step = (typeof STEPS)[number];
 
 export async function probePod(options: ProbeOptions): Promise<ProbeOutcome> {
   const { target, timeoutMs } = options;
+  if (options.signal?.aborted === true) return { kind: "unreachable", why: "stopped" };
   const startedMs = performance.now();
   const visit = await visitPod(options);
   if (visit.kind === "done") return { kind: "served", ms: Math.round(performance.now() - startedMs) };

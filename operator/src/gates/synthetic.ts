@@ -46,7 +46,8 @@ export class SyntheticDesk {
   /** @param key the cluster's admin key; undefined while there is none. */
   verdictAt(cluster: string, at: GateAt, facts: UnjudgedFacts, key: string | undefined): Verdict | undefined {
     const mode = facts.spec.rollout?.syntheticClient ?? "Enforce";
-    if (mode === "Off" || at.point === "preflight") {
+    // In the last move everybody is on their way already: what then goes wrong shows in what users get.
+    if (mode === "Off" || at.point === "preflight" || at.point === "move") {
       this.forget(cluster);
       return undefined;
     }

@@ -35,11 +35,11 @@ export function intentFor(kind: "rollout" | "rollback", { attempt, startedAtMs }
  * Totals of an attempt's intents. With a shared store every pod reports the same totals of the whole cluster; the largest
  * of each is the newest.
  */
-export function receiptsOf(facts: ClusterFacts, attempt: Attempt): Receipts {
+export function receiptsOf(facts: Pick<ClusterFacts, "pods">, attempt: Attempt): Receipts {
   return receiptsFor(facts, [intentFor("rollout", attempt), intentFor("rollback", attempt)]);
 }
 
-export function receiptsFor(facts: ClusterFacts, intents: readonly string[]): Receipts {
+export function receiptsFor(facts: Pick<ClusterFacts, "pods">, intents: readonly string[]): Receipts {
   let sum = NO_RECEIPTS;
   for (const intent of intents) {
     let most = NO_RECEIPTS;
