@@ -24,6 +24,8 @@ describe("createAdminServer", () => {
       return [response.status, await response.text()] as const;
     };
     expect(await get("/livez?verbose")).toEqual([200, "ok"]);
+    // A scraper that comes each 30 s, or each minute, keeps its connection.
+    expect((await fetch(`${url}/livez`)).headers.get("keep-alive")).toBe("timeout=75");
     expect(await get("/echo", { method: "POST", body: "12345" })).toEqual([200, '{"length":5}']);
     expect((await get("/livez", { method: "POST" }))[0]).toBe(405);
     expect((await get("/nope"))[0]).toBe(404);

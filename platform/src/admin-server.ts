@@ -30,6 +30,11 @@ export type AdminServer = {
   stop(): Promise<void>;
 };
 
+/**
+ * Longer than the pause between two scrapes (Prometheus: up to a minute), so that a scraper keeps its connection; and the
+ * scraper, not we, ends it: a request that meets our end of an idle connection is lost.
+ */
+const KEEP_ALIVE_MS = 75_000;
 const MAX_BODY_BYTES = 64 * 1024;
 
 /** @param port 0 picks a free one. */
@@ -40,7 +45,8 @@ export function createAdminServer(
   let server: Server | undefined;
   return {
     async start() {
-      const created = createServer({ maxHeaderSize: 16 * 1024, requestTimeout: 10_000 }, (request, response) => {
+      const limits = { maxHeaderSize: 16 * 1024, requestTimeout: 10_000, keepAliveTimeout: KEEP_ALIVE_MS };
+      const created = createServer(limits, (request, response) => {
         void answer(routes, request, response);
       });
       server = created;

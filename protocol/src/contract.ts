@@ -90,7 +90,9 @@ export type Grant = {
   /** Given to each client from its `migrate` on. */
   readonly deadlineMs: number;
   readonly select?: {
+    /** Only clients whose routing key lies in this partition. */
     readonly partition?: number;
+    /** Only clients with this routing key. */
     readonly key?: string;
     readonly edge?: string;
     /** `idle` first (bulk moves) or a random `sample` (steps that are judged). */
@@ -125,6 +127,20 @@ export type StoreSettings = {
   readonly minReplicasToWrite?: number | undefined;
 };
 
+export type PartitionTable = {
+  readonly connections: readonly number[];
+  /** The same, each by the weight of its user. */
+  readonly weights: readonly number[];
+  /** Messages from and publications to clients, since the start. */
+  readonly messages: readonly number[];
+};
+
+export type ChannelRate = {
+  /** TENANT/CHANNEL. */
+  readonly channel: string;
+  readonly deliveriesPerSecond: number;
+};
+
 export type PodState = {
   readonly contract: 1;
   readonly podKey: string;
@@ -144,6 +160,12 @@ export type PodState = {
   readonly preparing: number;
   /** Most connections it takes. */
   readonly capacity: number;
+  /** Of these in use: a user may count for several. Absent = `connections`. */
+  readonly slots?: number;
+  /** By partition of the routing key, `PARTITIONS` entries each. Absent: this server does not count by partition. */
+  readonly partitions?: PartitionTable;
+  /** The busiest channels, most deliveries first. Absent: this server does not tell. */
+  readonly channels?: readonly ChannelRate[];
   /** Connections accepted since the start: by name (`?pod=`) and without. */
   readonly arrivals: { readonly named: number; readonly unnamed: number };
   readonly load: {

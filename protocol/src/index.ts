@@ -5,6 +5,7 @@ export * from "./error-codes.ts";
 export * from "./frames.ts";
 export * from "./limits.ts";
 export * from "./metrics.ts";
+export * from "./partitions.ts";
 export * from "./plain-frames.ts";
 export * from "./pod.ts";
 export * from "./reconnect.ts";

@@ -10,6 +10,10 @@ export type MetricRow = {
 
 export const SERVER_METRICS = {
   wscluster_connections: { kind: "gauge", help: "Open sockets that hold a session." },
+  wscluster_connection_slots: {
+    kind: "gauge",
+    help: "Slots of the capacity in use: sockets of users, those with a session by the weight of their user.",
+  },
   wscluster_connections_idle: { kind: "gauge", help: "Of those, the ones whose client sent nothing for a minute." },
   wscluster_sockets: { kind: "gauge", help: "Open sockets, by state.", labels: ["state"] },
   wscluster_connections_opened_total: { kind: "counter", help: "Sockets accepted, by arrival.", labels: ["arrival"] },
@@ -42,6 +46,32 @@ export const SERVER_METRICS = {
     kind: "histogram",
     help: "Seconds from a client's publish to the store's answer.",
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+  },
+  wscluster_response_seconds: {
+    kind: "histogram",
+    help: "Seconds from a request to its answer, by type; store = the look at the store that the pod takes each second.",
+    labels: ["type"],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+  },
+  wscluster_partition_connections: {
+    kind: "gauge",
+    help: "Open sockets that hold a session, by partition of the routing key; empty partitions are left out.",
+    labels: ["partition"],
+  },
+  wscluster_partition_weight: {
+    kind: "gauge",
+    help: "The same, each by the weight of its user.",
+    labels: ["partition"],
+  },
+  wscluster_partition_messages_total: {
+    kind: "counter",
+    help: "Messages from and publications to clients, by partition of the client.",
+    labels: ["partition"],
+  },
+  wscluster_channel_deliveries_per_second: {
+    kind: "gauge",
+    help: "Deliveries of the busiest channels (TENANT/CHANNEL), at most ten of them, over the last five seconds.",
+    labels: ["channel"],
   },
   wscluster_moves_total: { kind: "counter", help: "Moves, by outcome at this pod as source.", labels: ["outcome"] },
   wscluster_resumes_total: { kind: "counter", help: "Sessions that came to this pod, by way.", labels: ["way"] },

@@ -45,7 +45,11 @@ export const SERVER_VARIABLES = z.object({
   WSC_ANONYMOUS: booleanVariable()
     .optional()
     .describe("Let clients in without a token; absent = only while no WSC_JWT_SECRET is set."),
-  WSC_JWT_SECRET: secret.optional().describe("Key of HS256 tokens (claims sub, tenant)."),
+  WSC_JWT_SECRET: secret
+    .optional()
+    .describe(
+      "Key of HS256 tokens (claims sub, tenant; key = routing key for rebalancing; weight = 1 to 10 connections that the user counts for).",
+    ),
   WSC_ALLOWED_ORIGINS: listVariable().default([]).describe("Origins of browsers that may connect; empty = all."),
   WSC_ADDRESS_HEADER: z
     .string()

@@ -1,7 +1,6 @@
 // One pod: builds the parts, runs their timers, ends in order. Not here: configuration (config.ts), signals (main.ts).
 
 import { randomBytes, randomUUID } from "node:crypto";
-import { totalmem } from "node:os";
 import {
   FORMAT_VERSIONS,
   PROBE_VERSION,
@@ -35,10 +34,8 @@ import { Presence } from "./presence/presence.ts";
 import { tendPresence } from "./presence/upkeep.ts";
 import { Registry } from "./session/registry.ts";
 import { Limits, NO_LIMITS } from "./limits/limits.ts";
-import { Gauges } from "./telemetry/gauges.ts";
-import { healthChecksOf, memoryLimitOf } from "./telemetry/health.ts";
-import type { HealthCheck } from "./telemetry/health.ts";
-import { LoadSampler, pressureOf } from "./telemetry/load.ts";
+import { timed } from "./telemetry/response.ts";
+import { Vitals } from "./telemetry/vitals.ts";
 import { DEFAULT_MARKS } from "./transport/client-socket.ts";
 import { Front } from "./transport/front.ts";
 import { HeartbeatWheel } from "./transport/heartbeat.ts";
@@ -68,10 +65,8 @@ export class Pod {
   readonly #gate = new WriteGate();
   readonly #ledger: ReceiptLedger;
   readonly #receipts: ReceiptView;
-  readonly #load: LoadSampler;
-  readonly #gauges = new Gauges(this.metrics, this.registry);
+  readonly #vitals: Vitals;
   readonly #limits: Limits;
-  readonly #memoryLimitBytes = memoryLimitOf(process.constrainedMemory(), totalmem());
   readonly #front: Front;
   readonly #admin: AdminServer;
   readonly #context: SessionContext;
@@ -99,7 +94,6 @@ export class Pod {
     this.podKey = podKey(this.podUid);
     this.#mode = options.mode;
     this.#ticketKeys = options.ticketKeys.length > 0 ? options.ticketKeys : [randomBytes(32).toString("hex")];
-    this.#load = new LoadSampler(Date.now());
     this.#limits = new Limits(
       () => options.settings().limits ?? NO_LIMITS,
       Date.now,
@@ -115,12 +109,23 @@ export class Pod {
       now: Date.now,
       markDirty: (channel) => this.#tick.markChannel(channel),
       onDelivered: (count) => {
-        this.#load.messagesOut += count;
+        this.#vitals.sampler.messagesOut += count;
         this.metrics.add("wscluster_deliveries_total", count);
         this.metrics.observe("wscluster_fanout_batch", count);
       },
       onGap: (why, count) => this.metrics.add("wscluster_gaps_total", count, { why }),
     });
+    this.#vitals = new Vitals(
+      {
+        metrics: this.metrics,
+        registry: this.registry,
+        channels: () => this.hub.channels.values(),
+        capacity: () => options.settings().maxPerPod,
+        store: () => this.#store.state(),
+        config: () => ({ generation: options.settings().generation, ok: options.settingsOk?.() ?? true }),
+      },
+      Date.now(),
+    );
     this.mover = new Mover({
       podKey: this.podKey,
       registry: this.registry,
@@ -165,6 +170,9 @@ export class Pod {
       metrics: this.metrics,
       log: options.log,
       limits: this.#limits,
+      onMessage: () => {
+        this.#vitals.sampler.messagesIn += 1;
+      },
       pace: () => (this.#terminating ? this.#paceNow() : undefined),
     };
     this.#front = new Front(
@@ -176,7 +184,7 @@ export class Pod {
         podKey: this.podKey,
         marks: options.marks ?? DEFAULT_MARKS,
         capacity: () => options.settings().maxPerPod,
-        sockets: () => this.registry.userSockets,
+        sockets: () => this.registry.slots,
         checkTicket,
         checkProbe: (header) => this.#probes.admits(header),
         checkToken: async (token) => (await this.#context.identify({ token })).ok,
@@ -200,9 +208,9 @@ export class Pod {
         gate: this.#gate,
         state: () => this.state(),
         isReady: () => this.isReady(),
-        checks: () => this.#checks(),
+        checks: () => this.#vitals.checks(),
         version: options.version ?? "0.1.0",
-        metrics: async () => ({ text: await this.#metricsText(), contentType: this.metrics.contentType }),
+        metrics: () => this.#vitals.exposition(Date.now()),
         setMode: (request) => this.#setMode(request),
         setGrant: (grant) => {
           this.mover.grant({ ...grant, cutOthers: true });
@@ -210,7 +218,7 @@ export class Pod {
         },
         sessions: this.registry.sessions,
         countGrant: (result) => this.metrics.add("wscluster_grants_total", 1, { result }),
-        checkedAtMs: () => this.#load.sampledAtMs,
+        checkedAtMs: () => this.#vitals.sampler.sampledAtMs,
       }),
     );
   }
@@ -267,7 +275,7 @@ export class Pod {
     socket.onMessageBytes = this.#onMessageBytes;
     socket.onEnd = () => {
       this.#wheel.remove(socket);
-      this.#gauges.socketClosed(socket);
+      this.#vitals.gauges.socketClosed(socket);
       this.#limits.socketClosed(socket.arrival.address ?? "");
     };
   }
@@ -291,7 +299,9 @@ export class Pod {
       const { broker } = this.#options;
       // Taken down only after the comparison: a failure leaves it to the next poll.
       const all = this.#needsResync;
-      const changed = await (all ? broker.moved(this.hub) : broker.changed(this.hub));
+      const changed = await timed(this.metrics, "store", () =>
+        all ? broker.moved(this.hub) : broker.changed(this.hub),
+      );
       if (all) this.#needsResync = false;
       this.#store.answered();
       const streams = new Set([...changed, ...this.hub.suspects()]);
@@ -313,7 +323,7 @@ export class Pod {
         terminating: this.#terminating,
         gone,
         capacity: this.#options.settings().maxPerPod,
-        connections: this.registry.sessions.size,
+        connections: this.registry.weight,
       });
       this.#store.answered();
       this.#hasBeenReady = true;
@@ -323,7 +333,7 @@ export class Pod {
   }
 
   async #housekeeping(): Promise<void> {
-    this.#load.sample(Date.now());
+    this.#vitals.sample(Date.now());
     this.hub.sweep();
     await this.#ledger.flush();
     const { broker, settings } = this.#options;
@@ -353,24 +363,6 @@ export class Pod {
     void this.#beat();
   }
 
-  #pressure(): number {
-    const { cpu, eventLoopLagMs } = this.#load.load;
-    return pressureOf({ cpu, eventLoopLagMs, queueBytes: this.#gauges.queueBytes() });
-  }
-
-  #checks(): readonly HealthCheck[] {
-    const { rssBytes, eventLoopLagMs } = this.#load.load;
-    return healthChecksOf({
-      slotsUsed: this.registry.all.size,
-      slots: this.#options.settings().maxPerPod,
-      rssBytes,
-      memoryLimitBytes: this.#memoryLimitBytes,
-      queueBytes: this.#gauges.queueBytes(),
-      brokerSilenceMs: this.#store.state().lastOkAgoMs,
-      eventLoopLagMs,
-    });
-  }
-
   async state(): Promise<PodState> {
     // Connections before receipts: a reader that sees nobody left must also see how the last one left.
     const state = {
@@ -387,9 +379,12 @@ export class Pod {
       sessions: this.registry.capabilities(),
       preparing: this.registry.preparing.size,
       capacity: this.#options.settings().maxPerPod,
+      slots: this.registry.slots,
+      partitions: this.registry.partitions(),
+      channels: this.#vitals.channels,
       arrivals: { ...this.#arrivals },
-      load: this.#load.load,
-      pressure: this.#pressure(),
+      load: this.#vitals.load,
+      pressure: this.#vitals.pressure(),
       broker: this.#store.state(),
       probe: this.#options.adminKeys.length === 0 ? undefined : PROBE_VERSION,
       moving: this.mover.moving,
@@ -398,22 +393,6 @@ export class Pod {
       speaks: FORMAT_VERSIONS,
     };
     return { ...state, receipts: await this.#receipts.totals() };
-  }
-
-  async #metricsText(): Promise<string> {
-    const { settings, settingsOk } = this.#options;
-    this.#gauges.measure(
-      {
-        load: this.#load.load,
-        memoryLimitBytes: this.#memoryLimitBytes,
-        pressure: this.#pressure(),
-        brokerOk: this.#store.state().ok,
-        configGeneration: settings().generation,
-        configOk: settingsOk?.() ?? true,
-      },
-      Date.now(),
-    );
-    return this.metrics.text();
   }
 
   /** Asks one connection to move now, outside any grant. For tests and tools. */
@@ -489,6 +468,6 @@ export class Pod {
     clearInterval(this.#stepTimer);
     this.#context.presence.stop();
     this.#wheel.stop();
-    this.#load.stop();
+    this.#vitals.stop();
   }
 }

@@ -1,11 +1,10 @@
 // What one scrape says of a pod, checked number by number: what is missing, repeated, negative, not finite or beyond belief
 // is undefined, never zero. Pure. Not here: rates (rates.ts), freshness (snapshot.ts).
-import type { SERVER_METRICS } from "@wscluster/protocol";
+import { PARTITIONS, type SERVER_METRICS } from "@wscluster/protocol";
 import type { Exposition } from "./exposition.ts";
 import type { Sample } from "./sample-line.ts";
 
-/** Routing keys are spread over this many partitions. */
-export const PARTITIONS = 128;
+export { PARTITIONS };
 
 type ServerMetric = keyof typeof SERVER_METRICS;
 const SERVER = {
@@ -33,7 +32,7 @@ export const PARTITION_METRICS = {
   connections: "wscluster_partition_connections",
   messages: "wscluster_partition_messages_total",
   channel: "wscluster_channel_deliveries_per_second",
-} as const;
+} as const satisfies Record<string, ServerMetric>;
 
 export const SCRAPED_METRICS: ReadonlySet<string> = new Set([
   ...Object.values(SERVER),

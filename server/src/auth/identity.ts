@@ -2,8 +2,11 @@
 
 import { randomBytes } from "node:crypto";
 import { jwtVerify } from "jose";
+import { DEFAULT_TENANT, isIdentifier } from "./names.ts";
+import { placementOf } from "./placement.ts";
+import type { Placement } from "./placement.ts";
 
-export type Identity = { readonly user: string; readonly tenant: string };
+export type Identity = { readonly user: string; readonly tenant: string } & Placement;
 
 export type IdentityResult =
   | { readonly ok: true; readonly identity: Identity }
@@ -15,14 +18,7 @@ export type IdentityOptions = {
   readonly jwtSecret?: string;
 };
 
-export const DEFAULT_TENANT = "default";
-
 export type Identify = (claim: { readonly token?: string; readonly user?: string }) => Promise<IdentityResult>;
-
-// `/` parts tenant, user and producer in keys; a line break ends the head of a publication in the store.
-export function isIdentifier(text: unknown): text is string {
-  return typeof text === "string" && /^[^\p{Cc}/]{1,128}$/u.test(text);
-}
 
 export function createIdentify(options: IdentityOptions): Identify {
   const key = options.jwtSecret === undefined ? undefined : new TextEncoder().encode(options.jwtSecret);
@@ -48,7 +44,7 @@ async function identityOfToken(token: string, key: Uint8Array): Promise<Identity
     // Tenants of our own (the operator's probe) are not for anybody's token.
     if (!isIdentifier(tenant) || tenant.startsWith("wscluster."))
       return { ok: false, message: "the token's tenant is no name" };
-    return { ok: true, identity: { user: payload.sub, tenant } };
+    return { ok: true, identity: { user: payload.sub, tenant, ...placementOf(payload) } };
   } catch {
     return { ok: false, message: "the token is not valid" };
   }

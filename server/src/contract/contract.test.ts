@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { CONTRACT_PATHS, WRITE_HEADERS } from "@wscluster/protocol";
+import { CONTRACT_PATHS, WRITE_HEADERS, partitionOf } from "@wscluster/protocol";
 import type { Grant, ModeRequest, PodState, WriteAnswer } from "@wscluster/protocol";
 import { sha256Hex, signWrite } from "@wscluster/platform";
 import type { HealthCheck } from "../telemetry/health.ts";
@@ -107,7 +107,8 @@ describe("contract writes", () => {
       grantFor(a, { count: -1 }),
       grantFor(a, { windowMs: 0 }),
       { ...grantFor(a, {}), intent: "holiday/x" } as unknown as Grant,
-      grantFor(a, { select: { partition: 3 } }),
+      grantFor(a, { select: { partition: 128 } }),
+      grantFor(a, { select: { key: "" } }),
     ];
     for (const grant of wrong)
       expect(await write(a, GRANTS, grant, 1, 1)).toMatchObject([400, { code: "bad-request" }]);
@@ -195,6 +196,28 @@ describe("grants", () => {
     willing?.send({ t: "migrate.fail", id, why: "no route" });
     await expect.poll(async () => (await stateOf(b)).receipts["rollout/r/1"]?.refused).toBe(1);
     expect((await stateOf(a)).moving).toBe(5);
+  });
+
+  it("take those of one partition, or of one key, and nobody else", async () => {
+    const [a, b] = [await server(), await server()];
+    const users = ["ann", "bob", "cat", "eve"];
+    const clients: RawClient[] = [];
+    for (const user of users) {
+      const client = await connect(a.url);
+      client.hello({ user });
+      await client.find("ready");
+      clients.push(client);
+    }
+    const askedUsers = () => users.filter((_, at) => clients[at]?.frames.some(({ t }) => t === "migrate"));
+    const select = { partition: partitionOf("bob") };
+    await write(a, GRANTS, grantFor(b, { select, windowMs: 40 }), 1, 1);
+    await expect.poll(askedUsers).toEqual(["bob"]);
+    await write(a, GRANTS, grantFor(b, { seq: 2, select: { key: "eve" }, windowMs: 40 }), 1, 2);
+    await expect.poll(askedUsers).toEqual(["bob", "eve"]);
+    await write(a, GRANTS, grantFor(b, { seq: 3, select: { key: "nobody" }, windowMs: 40 }), 1, 3);
+    await expect.poll(async () => (await stateOf(a)).seq).toBe(3);
+    await write(a, GRANTS, grantFor(b, { seq: 4, count: 1, windowMs: 40 }), 1, 4);
+    await expect.poll(() => askedUsers().length).toBe(3);
   });
 
   it("replace the unused rest of the one before", async () => {

@@ -3,7 +3,7 @@
 
 import { MOST_PLANNED } from "@wscluster/protocol";
 import type { MovePlanAnswer, MovePlanRequest } from "@wscluster/protocol";
-import { orderCandidates } from "../drain/candidates.ts";
+import { candidateOf, orderCandidates } from "../drain/candidates.ts";
 import { targetOrder } from "../drain/pacing.ts";
 import type { Connection } from "../session/connection.ts";
 
@@ -17,15 +17,9 @@ export type PlanFacts = {
 
 export function movePlanFor(facts: PlanFacts, request: MovePlanRequest): MovePlanAnswer {
   const all = [...facts.connections];
-  const { edge, order } = request.select ?? {};
   const candidates = orderCandidates(
-    all.map((connection) => ({
-      connection,
-      canMove: connection.caps.has("migrate"),
-      lastActiveMs: connection.lastActiveMs,
-      edge: connection.socket.arrival.edge,
-    })),
-    { ...(edge === undefined ? {} : { edge }), ...(order === undefined ? {} : { order }) },
+    all.map((connection) => candidateOf(connection)),
+    request.select ?? {},
     facts.random,
   );
   const targets = targetOrder(request.targets, candidates.length);

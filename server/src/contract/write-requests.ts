@@ -1,7 +1,7 @@
 // Bodies of contract writes. Pure. Not here: what they do.
 
 import { z } from "zod";
-import { INTENT_KINDS } from "@wscluster/protocol";
+import { INTENT_KINDS, PARTITIONS } from "@wscluster/protocol";
 import type { Grant, IntentId, ModeRequest, MovePlanRequest } from "@wscluster/protocol";
 
 const count = z.int().min(0).max(10_000_000);
@@ -23,6 +23,17 @@ const modeRequest: z.ZodType<ModeRequest> = z.object({
 
 const targets = z.array(z.object({ pod: z.string().min(1).max(64), count })).max(10_000);
 
+const selection = {
+  partition: z
+    .int()
+    .min(0)
+    .max(PARTITIONS - 1)
+    .exactOptional(),
+  key: z.string().min(1).max(256).exactOptional(),
+  edge: z.string().max(64).exactOptional(),
+  order: z.enum(["idle", "sample"]).exactOptional(),
+};
+
 const grant = z.object({
   epoch: count,
   seq: count,
@@ -31,20 +42,10 @@ const grant = z.object({
   windowMs: z.int().min(1).max(86_400_000),
   targets,
   deadlineMs: z.int().min(1).max(86_400_000),
-  select: z
-    .object({
-      partition: z.int().min(0).optional(),
-      key: z.string().optional(),
-      edge: z.string().optional(),
-      order: z.enum(["idle", "sample"]).optional(),
-    })
-    .optional(),
+  select: z.object(selection).exactOptional(),
 });
 
-export type ParsedGrant = Omit<Grant, "select" | "intent"> & {
-  readonly intent: IntentId;
-  readonly select?: { readonly edge?: string; readonly order?: "idle" | "sample" };
-};
+export type ParsedGrant = Omit<Grant, "intent"> & { readonly intent: IntentId };
 
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string };
 
@@ -68,40 +69,15 @@ export function parseModeRequest(body: Buffer): Parsed<ModeRequest> {
 export function parseGrant(body: Buffer): Parsed<ParsedGrant> {
   const parsed = grant.safeParse(parseJson(body));
   if (!parsed.success) return { ok: false, message: messageOf(parsed.error) };
-  const { select, intent, ...rest } = parsed.data;
-  if (select?.partition !== undefined || select?.key !== undefined) {
-    // Moving somebody else instead would be worse than moving nobody.
-    return { ok: false, message: "select.partition and select.key are not supported by this server" };
-  }
-  if (!isIntent(intent)) return { ok: false, message: "intent: must be KIND/NAME" };
-  return {
-    ok: true,
-    value: {
-      ...rest,
-      intent,
-      ...(select
-        ? {
-            select: {
-              ...(select.edge === undefined ? {} : { edge: select.edge }),
-              ...(select.order === undefined ? {} : { order: select.order }),
-            },
-          }
-        : {}),
-    },
-  };
+  const { intent, ...rest } = parsed.data;
+  return isIntent(intent)
+    ? { ok: true, value: { ...rest, intent } }
+    : { ok: false, message: "intent: must be KIND/NAME" };
 }
 
-const planRequest = z.strictObject({
-  targets,
-  select: z
-    .strictObject({ edge: z.string().max(64).optional(), order: z.enum(["idle", "sample"]).optional() })
-    .optional(),
-});
+const planRequest = z.strictObject({ targets, select: z.strictObject(selection).exactOptional() });
 
 export function parsePlanRequest(body: Buffer): Parsed<MovePlanRequest> {
   const parsed = planRequest.safeParse(parseJson(body));
-  if (!parsed.success) return { ok: false, message: messageOf(parsed.error) };
-  const { edge, order } = parsed.data.select ?? {};
-  const select = { ...(edge === undefined ? {} : { edge }), ...(order === undefined ? {} : { order }) };
-  return { ok: true, value: { targets: parsed.data.targets, select } };
+  return parsed.success ? { ok: true, value: parsed.data } : { ok: false, message: messageOf(parsed.error) };
 }

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { orderCandidates } from "./candidates.ts";
 
-const one = (name: string, lastActiveMs: number, canMove = true, edge = "e1") => ({
+const one = (name: string, lastActiveMs: number, canMove = true, edge = "e1", key = "") => ({
   name,
   lastActiveMs,
   canMove,
   edge,
+  key,
+  partition: key.length,
 });
 const all = [one("busy", 30), one("plain", 1, false), one("idle", 10), one("far", 20, true, "e2")];
 const names = (list: readonly { readonly name: string }[]) => list.map(({ name }) => name);
@@ -28,5 +30,13 @@ describe("orderCandidates", () => {
 
   it("takes those of one edge only", () => {
     expect(names(orderCandidates(all, { edge: "e2" }, () => 0))).toEqual(["far"]);
+  });
+
+  it("takes those of one partition or one key only, and of both when both are said", () => {
+    const keyed = [one("a", 3, true, "e1", "xx"), one("b", 2, true, "e2", "yy"), one("c", 1, true, "e1", "z")];
+    expect(names(orderCandidates(keyed, { partition: 2 }, () => 0))).toEqual(["b", "a"]);
+    expect(names(orderCandidates(keyed, { key: "z" }, () => 0))).toEqual(["c"]);
+    expect(names(orderCandidates(keyed, { partition: 2, edge: "e1" }, () => 0))).toEqual(["a"]);
+    expect(names(orderCandidates(keyed, { partition: 2, key: "z" }, () => 0))).toEqual([]);
   });
 });

@@ -8,7 +8,7 @@ import type { Connection } from "../session/connection.ts";
 import type { MoveWatcher } from "../session/context.ts";
 import { LEAVE_WITHIN_MS } from "../session/connection.ts";
 import type { Registry } from "../session/registry.ts";
-import { orderCandidates } from "./candidates.ts";
+import { candidateOf, orderCandidates } from "./candidates.ts";
 import type { Selection } from "./candidates.ts";
 import { sendTimes, targetOrder } from "./pacing.ts";
 import type { ReceiptLedger } from "./receipt-ledger.ts";
@@ -91,12 +91,7 @@ export class Mover implements MoveWatcher {
     const start = this.#parts.now();
     const free = [...this.#parts.registry.sessions.values()].filter((connection) => isFree(connection));
     const candidates = orderCandidates(
-      free.map((connection) => ({
-        connection,
-        canMove: connection.caps.has("migrate"),
-        lastActiveMs: connection.lastActiveMs,
-        edge: connection.socket.arrival.edge,
-      })),
+      free.map((connection) => candidateOf(connection)),
       order.select ?? {},
       this.#parts.random,
     );

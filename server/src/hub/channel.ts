@@ -26,6 +26,8 @@ export class Channel {
   lives: readonly Life[] = [];
   /** Rises when the ring and cursors were cut back: a page read before is void. */
   cuts = 0;
+  /** Publications handed to subscribers since somebody last set it back. */
+  delivered = 0;
   readonly ring = new Ring(RING_FRAMES, RING_BYTES);
   readonly live: Subscription[] = [];
   readonly lagging = new Set<Subscription>();
@@ -194,9 +196,18 @@ export class Channel {
         continue;
       }
       subscription.subscriber.push(chunk);
+      subscription.subscriber.deliveries += count;
       delivered += count;
     }
+    this.delivered += delivered;
     this.#onDelivered(delivered);
+  }
+
+  /** This many older publications were handed to one that lags. */
+  caughtUp(subscriber: Subscriber, count: number): void {
+    subscriber.deliveries += count;
+    this.delivered += count;
+    this.#onDelivered(count);
   }
 
   #fallBehind(subscription: Subscription, cursor: number): void {

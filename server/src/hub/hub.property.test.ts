@@ -23,6 +23,7 @@ type Frame = {
 /** Keeps what the application would keep, by the client's rules. */
 class Reader implements Subscriber {
   readonly lagging = new Set<Subscription>();
+  deliveries = 0;
   congested = false;
   epoch = "";
   cursor = 0;

@@ -35,6 +35,7 @@ class AwkwardBroker extends MemoryBroker {
 
 class Collector implements Subscriber {
   readonly lagging = new Set<Subscription>();
+  deliveries = 0;
   readonly texts: string[] = [];
 
   push(chunk: Buffer): void {

@@ -141,7 +141,7 @@ export class Hub implements HeldStreams {
           const frames = channel.ring.after(subscription.cursor, WIRE_DEFAULTS.pageSize);
           for (const frame of frames) subscriber.push(frame);
           subscription.cursor += frames.length;
-          this.#hooks.onDelivered(frames.length);
+          channel.caughtUp(subscriber, frames.length);
           continue;
         }
         if (!(await this.#feedPage(channel, subscription))) return;
@@ -180,7 +180,7 @@ export class Hub implements HeldStreams {
       subscription.cursor = item.offset;
       delivered += 1;
     }
-    this.#hooks.onDelivered(delivered);
+    channel.caughtUp(subscriber, delivered);
     if (subscription.cursor > before) return true;
     channel.suspect = true;
     return false;

@@ -11,6 +11,8 @@ export interface Subscriber {
   /** Few enough bytes are waiting for another page. */
   isDrained(): boolean;
   readonly lagging: Set<Subscription>;
+  /** Publications handed to it. */
+  deliveries: number;
 }
 
 export type Subscription = {

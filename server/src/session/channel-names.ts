@@ -3,7 +3,7 @@
 // permitted.
 
 import { INBOX_CHANNEL, OWN_CHANNELS, USER_CHANNEL, WIRE_DEFAULTS } from "@wscluster/protocol";
-import { DEFAULT_TENANT, isIdentifier } from "../auth/identity.ts";
+import { DEFAULT_TENANT, isIdentifier } from "../auth/names.ts";
 
 /** A channel that a client may name: 1 to 200 bytes, no control characters, not reserved. */
 export function isChannelName(name: string): boolean {

@@ -10,11 +10,14 @@ import type {
   Ticket,
   WireErrorName,
 } from "@wscluster/protocol";
+import { NO_PLACE, placeOf } from "../auth/placement.ts";
+import type { Place } from "../auth/placement.ts";
 import { BrokerUnavailable } from "../broker/port.ts";
 import type { SessionRow } from "../broker/port.ts";
 import type { Subscriber, Subscription } from "../hub/subscription.ts";
 import type { ConnectionMeter, Holder, RateVerdict } from "../limits/limits.ts";
 import { closeLabel, errorKindOf, errorKindOfClose } from "../telemetry/error-kinds.ts";
+import { timed } from "../telemetry/response.ts";
 import type { ClientSocket, SocketOwner } from "../transport/client-socket.ts";
 import { textFrame } from "../transport/wire-frame.ts";
 import { changesSince } from "./channel-changes.ts";
@@ -61,6 +64,10 @@ export class Connection implements SocketOwner {
   lastActiveMs: number;
   /** When the session left for another socket. */
   leftAtMs = 0;
+  /** Where its load counts, from the moment on in which it holds its session. */
+  place: Place = NO_PLACE;
+  /** Messages from the client. */
+  received = 0;
   /** What the limits count of this connection. */
   meter: ConnectionMeter | undefined;
   readonly subscriptions = new Map<string, Subscription>();
@@ -175,10 +182,7 @@ export class Connection implements SocketOwner {
     const { row } = this;
     if (!row) return;
     if (registry.preparing.get(row.id) === this) registry.preparing.delete(row.id);
-    if (registry.sessions.get(row.id) === this) {
-      registry.sessions.delete(row.id);
-      this.context.limits?.release(this.holder(row));
-    }
+    if (registry.release(row.id, this)) this.context.limits?.release(this.holder(row));
     if (former === "ready" || former === "left") this.context.moves.closed(this);
     if (former === "ready" && this.isStored) {
       if (code === CLOSE_CODES.normal.code) void this.#forget(row);
@@ -207,6 +211,8 @@ export class Connection implements SocketOwner {
       return;
     }
     const { frame } = decoded;
+    this.received += 1;
+    this.context.onMessage?.();
     this.context.metrics.add("wscluster_messages_received_total", 1, { type: frame.t });
     // An answer to our own ping is life, and no activity of the user.
     if (frame.t !== "pong") this.lastActiveMs = this.context.now();
@@ -228,7 +234,7 @@ export class Connection implements SocketOwner {
     try {
       if (!this.context.hasLease())
         throw new BrokerUnavailable("cannot open a session: no lease of this pod was ever stored");
-      await openConnection(this, hello);
+      await timed(this.context.metrics, "hello", () => openConnection(this, hello));
     } catch (error) {
       if (!(error instanceof BrokerUnavailable)) this.context.log.error({ err: error }, "cannot open a session");
       this.fail("unavailable");
@@ -309,8 +315,8 @@ export class Connection implements SocketOwner {
   hold(): void {
     const { row, context } = this;
     if (!row) return;
-    const former = context.registry.sessions.get(row.id);
-    context.registry.sessions.set(row.id, this);
+    this.place = placeOf(row);
+    const former = context.registry.hold(row.id, this);
     if (former !== this) {
       context.limits?.hold(this.holder(row));
       if (former?.row) context.limits?.release(former.holder(former.row));
@@ -325,10 +331,7 @@ export class Connection implements SocketOwner {
     if (this.state !== "ready" || !row) return;
     this.state = "left";
     this.leftAtMs = context.now();
-    if (context.registry.sessions.get(row.id) === this) {
-      context.registry.sessions.delete(row.id);
-      context.limits?.release(this.holder(row));
-    }
+    if (context.registry.release(row.id, this)) context.limits?.release(this.holder(row));
     context.registry.leaving.add(this);
     context.presence.drop(this.socket);
     // Its client merges both sockets, so it needs nothing more from this one.

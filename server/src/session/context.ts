@@ -49,6 +49,8 @@ export type SessionContext = {
   readonly log: Logger;
   /** Absent = none. */
   readonly limits?: Limits;
+  /** A message came from a client. */
+  readonly onMessage?: () => void;
   /** Given to each client that opens a session while the pod is on its way out. */
   readonly pace: () => { readonly minMs: number; readonly maxMs: number; readonly forMs: number } | undefined;
 };

@@ -6,6 +6,7 @@ import { BrokerUnavailable } from "../broker/port.ts";
 import { answerInbox } from "../inbox/requests.ts";
 import { answerPresence } from "../presence/requests.ts";
 import { isChannelName, isReadable, isWritable } from "./channel-names.ts";
+import { timed } from "../telemetry/response.ts";
 import { subscribe, unsubscribe } from "./channels.ts";
 import type { Connection } from "./connection.ts";
 import { answerFetch } from "./fetch.ts";
@@ -40,7 +41,9 @@ export function dispatch(connection: Connection, frame: SessionFrame, data: stri
       return;
     case "sub":
       if (connection.mayWrite(frame.i, isReadable(frame.c))) {
-        turns.run(frame.c, () => subscribe(connection, frame.i, frame.c, frame.from));
+        turns.run(frame.c, () =>
+          timed(context.metrics, "sub", () => subscribe(connection, frame.i, frame.c, frame.from)),
+        );
       }
       return;
     case "unsub":
@@ -70,7 +73,7 @@ export function dispatch(connection: Connection, frame: SessionFrame, data: stri
       }
       return;
     case "fetch":
-      if (isReadable(frame.c)) void answerFetch(connection, frame);
+      if (isReadable(frame.c)) void timed(context.metrics, "fetch", () => answerFetch(connection, frame));
       else connection.fail("bad-channel", frame.i);
   }
 }

@@ -2,6 +2,7 @@
 
 import { WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { HelloFrame, Position, Ticket } from "@wscluster/protocol";
+import { placementNotes } from "../auth/placement.ts";
 import { LEASE_MS } from "../broker/port.ts";
 import type { LoadedSession, ReceiptOf, SessionRow } from "../broker/port.ts";
 import type { Connection } from "./connection.ts";
@@ -96,7 +97,9 @@ async function openNew(connection: Connection, hello: HelloFrame): Promise<void>
   const secret = newSecret();
   const row: SessionRow = {
     id: newSessionId(),
-    ...result.identity,
+    user: result.identity.user,
+    tenant: result.identity.tenant,
+    ...placementNotes(result.identity),
     device: hello.device?.slice(0, 128) ?? "",
     ...(hello.instance === undefined ? {} : { instance: hello.instance }),
     g: 1,

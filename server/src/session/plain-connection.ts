@@ -3,6 +3,7 @@
 
 import { CLOSE_CODES, WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { PlainServerFrame, ServerFrame } from "@wscluster/protocol";
+import { placementNotes } from "../auth/placement.ts";
 import { BrokerUnavailable } from "../broker/port.ts";
 import type { Subscriber, Subscription } from "../hub/subscription.ts";
 import type { ClientSocket } from "../transport/client-socket.ts";
@@ -25,6 +26,7 @@ type Window = { readonly minMs: number; readonly maxMs: number };
 export class PlainConnection extends Connection implements Subscriber {
   override readonly isStored = false;
   readonly lagging = new Set<Subscription>();
+  deliveries = 0;
   #messages: string[] = [];
   #work: Promise<void> = Promise.resolve();
   #waiting = 0;
@@ -132,6 +134,8 @@ export class PlainConnection extends Connection implements Subscriber {
     const id = idOf(frame);
     const echo = id === undefined ? {} : { id };
     const { type, channel } = frame;
+    this.received += 1;
+    this.context.onMessage?.();
     this.context.metrics.add("wscluster_messages_received_total", 1, { type: "plain" });
     if (type === "ping") return this.say({ type: "pong", ...echo });
     const verdict = this.judge(1, text.length);
@@ -172,11 +176,13 @@ export class PlainConnection extends Connection implements Subscriber {
       return;
     }
     const id = newSessionId();
-    this.row = { id, ...result.identity, device: "", g: 1, owner: context.podKey, digest: "", channels: [] };
+    const { user: name, tenant } = result.identity;
+    const notes = placementNotes(result.identity);
+    this.row = { id, user: name, tenant, ...notes, device: "", g: 1, owner: context.podKey, digest: "", channels: [] };
     this.producer = { id: `plain-${id}`, gen: 1 };
     this.state = "ready";
     this.hold();
-    this.say({ type: "connected", user: result.identity.user, tenant: result.identity.tenant });
+    this.say({ type: "connected", user: name, tenant });
     const pace = context.pace();
     if (pace) this.send({ t: "pace", ...pace });
     await this.#listen();

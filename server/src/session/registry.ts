@@ -1,6 +1,8 @@
 // The connections of this pod, by session. Not here: what they do.
 
+import type { PartitionTable } from "@wscluster/protocol";
 import type { SessionRow } from "../broker/port.ts";
+import { PartitionCounts } from "../telemetry/partitions.ts";
 import type { Connection } from "./connection.ts";
 
 type Lost = { readonly row: SessionRow; readonly atMs: number };
@@ -16,7 +18,46 @@ export class Registry {
   readonly leaving = new Set<Connection>();
   /** Sockets of the operator's synthetic client; in `all` too, and in nobody's numbers. */
   readonly probes = new Set<Connection>();
+  readonly #counts = new PartitionCounts();
+  #extraWeight = 0;
   #lost: Lost[] = [];
+
+  /** This connection holds the session from now on. The one that did before. */
+  hold(id: string, connection: Connection): Connection | undefined {
+    const former = this.sessions.get(id);
+    if (former === connection) return former;
+    if (former) this.#left(former);
+    this.sessions.set(id, connection);
+    this.#extraWeight += connection.place.weight - 1;
+    return former;
+  }
+
+  /** True if the connection held the session; now nobody of this pod does. */
+  release(id: string, connection: Connection): boolean {
+    if (this.sessions.get(id) !== connection) return false;
+    this.sessions.delete(id);
+    this.#left(connection);
+    return true;
+  }
+
+  #left(connection: Connection): void {
+    this.#counts.left(connection);
+    this.#extraWeight -= connection.place.weight - 1;
+  }
+
+  partitions(): PartitionTable {
+    return this.#counts.table(this.sessions.values());
+  }
+
+  /** Sessions, each by the weight of its user. */
+  get weight(): number {
+    return this.sessions.size + this.#extraWeight;
+  }
+
+  /** Of the pod's capacity in use: sockets of users, those with a session by weight. */
+  get slots(): number {
+    return this.userSockets + this.#extraWeight;
+  }
 
   /** The socket broke: the session can be resumed until its ttl has passed. */
   lose(row: SessionRow, atMs: number): void {

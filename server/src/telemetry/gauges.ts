@@ -1,6 +1,6 @@
 // What is measured when somebody asks: levels, and the totals that TCP counts by itself. Not here: counters on the way of messages.
 
-import type { SERVER_METRICS, PodState } from "@wscluster/protocol";
+import type { ChannelRate, SERVER_METRICS, PodState } from "@wscluster/protocol";
 import type { Metrics } from "@wscluster/platform";
 import type { Registry } from "../session/registry.ts";
 import { Traffic } from "./traffic.ts";
@@ -13,6 +13,7 @@ export type LevelFacts = {
   readonly brokerOk: boolean;
   readonly configGeneration: number;
   readonly configOk: boolean;
+  readonly channels: readonly ChannelRate[];
 };
 
 /** A client from which no message came for this long is idle. */
@@ -22,6 +23,8 @@ export class Gauges {
   readonly #metrics: Metrics<keyof typeof SERVER_METRICS>;
   readonly #registry: Registry;
   readonly #traffic = new Traffic();
+  readonly #partitionMessages: number[] = [];
+  #namedChannels = new Set<string>();
   #exposed: ByteCounts = { bytesRead: 0, bytesSent: 0 };
 
   constructor(metrics: Metrics<keyof typeof SERVER_METRICS>, registry: Registry) {
@@ -53,7 +56,41 @@ export class Gauges {
     this.#metrics.set("wscluster_config_generation", facts.configGeneration);
     this.#metrics.set("wscluster_config_ok", facts.configOk ? 1 : 0);
     this.#connections(nowMs);
+    this.#partitions();
+    this.#channels(facts.channels);
     this.#bytes();
+  }
+
+  #partitions(): void {
+    const { connections, weights, messages } = this.#registry.partitions();
+    this.#setEach("wscluster_partition_connections", connections);
+    this.#setEach("wscluster_partition_weight", weights);
+    messages.forEach((total, partition) => {
+      const more = total - (this.#partitionMessages[partition] ?? 0);
+      if (more <= 0) return;
+      this.#metrics.add("wscluster_partition_messages_total", more, { partition: String(partition) });
+      this.#partitionMessages[partition] = total;
+    });
+  }
+
+  /** A table without one line would read as unknown, hence the first partition's 0. */
+  #setEach(name: "wscluster_partition_connections" | "wscluster_partition_weight", table: readonly number[]): void {
+    const isEmpty = table.every((amount) => amount === 0);
+    table.forEach((amount, at) => {
+      const partition = String(at);
+      if (amount > 0 || (isEmpty && at === 0)) this.#metrics.set(name, amount, { partition });
+      else this.#metrics.remove(name, { partition });
+    });
+  }
+
+  #channels(channels: readonly ChannelRate[]): void {
+    const gone = this.#namedChannels;
+    this.#namedChannels = new Set(channels.map(({ channel }) => channel));
+    for (const { channel, deliveriesPerSecond } of channels) {
+      this.#metrics.set("wscluster_channel_deliveries_per_second", deliveriesPerSecond, { channel });
+      gone.delete(channel);
+    }
+    for (const channel of gone) this.#metrics.remove("wscluster_channel_deliveries_per_second", { channel });
   }
 
   #connections(nowMs: number): void {
@@ -61,6 +98,7 @@ export class Gauges {
     let idle = 0;
     for (const { lastActiveMs } of sessions.values()) if (nowMs - lastActiveMs >= IDLE_MS) idle += 1;
     this.#metrics.set("wscluster_connections", sessions.size);
+    this.#metrics.set("wscluster_connection_slots", this.#registry.slots);
     this.#metrics.set("wscluster_connections_idle", idle);
     const opening = Math.max(0, userSockets - sessions.size - preparing.size - leaving.size);
     const states = { opening, session: sessions.size, preparing: preparing.size, leaving: leaving.size };

@@ -47,6 +47,7 @@ export type Arrival = {
 export class ClientSocket implements Subscriber {
   readonly arrival: Arrival;
   readonly lagging = new Set<Subscription>();
+  deliveries = 0;
   owner: SocketOwner | undefined;
   onEnd: (() => void) | undefined;
   /** Told of each message's payload bytes. */
