@@ -260,6 +260,25 @@ export class KubeClient implements ports.KubeApi {
     return this.#exchange.text({ verb: "get", method: "GET", resource: undefined, ref: { name: path }, path, options });
   }
 
+  async postRaw(
+    path: string,
+    body: unknown,
+    headers: Readonly<Record<string, string>>,
+    options: ports.RequestOptions = {},
+  ): Promise<string> {
+    const ref = { name: path };
+    return this.#exchange.text({
+      verb: "post",
+      method: "POST",
+      resource: undefined,
+      ref,
+      path,
+      body,
+      headers,
+      options,
+    });
+  }
+
   #write<T>(call: Call, options: ports.WriteOptions): Promise<T> {
     const query: Query = {
       ...call.query,

@@ -29,6 +29,7 @@ export type Call = {
   query?: Query;
   body?: unknown;
   contentType?: string;
+  headers?: Readonly<Record<string, string>>;
   options: RequestOptions;
   /** Statuses that are an answer to this call, not a failure to be retried. */
   isFinal?: (body: StatusBody, status: number) => boolean;
@@ -92,7 +93,7 @@ export class Exchange {
     const { clock, connection } = this.#options;
     const startedMs = clock.monotonicMs();
     const report = (status: number | string): void => this.#report(call, status, clock.monotonicMs() - startedMs);
-    const headers: Record<string, string> = {};
+    const headers: Record<string, string> = { ...call.headers };
     if (call.body !== undefined) headers["content-type"] = call.contentType ?? "application/json";
     const request: HttpRequest = {
       method: call.method,

@@ -104,6 +104,13 @@ export interface KubeApi {
   watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncIterable<WatchEvent<T>>;
   /** GET of any path, body as text: `/version`, `/readyz`, a proxied pod. */
   getRaw(path: string, options?: RequestOptions): Promise<string>;
+  /** POST of JSON to any path, for a proxied pod that is asked something. */
+  postRaw(
+    path: string,
+    body: unknown,
+    headers: Readonly<Record<string, string>>,
+    options?: RequestOptions,
+  ): Promise<string>;
 }
 
 /** One finished request, for metrics. Never carries a body or a name. */
