@@ -15,6 +15,7 @@ export const rollsByField: Readonly<Record<string, Rolls>> = {
   "edge.agentImage": "edge",
   "edge.resources": "edge",
   "edge.maxConnections": "edge",
+  "edge.terminationGracePeriodSeconds": "edge",
   "edge.enabled": "live",
   "edge.replicas": "live",
   "edge.service": "live",

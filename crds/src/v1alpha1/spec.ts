@@ -375,6 +375,11 @@ export const webSocketClusterSpec = z
         maxConnections: whole(10, 1_000_000)
           .optional()
           .describe("Most client connections of an edge pod; two files each. Defaults to 9000."),
+        terminationGracePeriodSeconds: whole(10, 86_400)
+          .optional()
+          .describe(
+            "Time that an edge pod gives its clients to move when it is deleted from outside; who is left in its last third is closed evenly over it. Defaults to 300.",
+          ),
         service: z
           .strictObject({
             type: z

@@ -4,11 +4,14 @@ import { API_VERSION, KIND, type WebSocketClusterSpec } from "@wscluster/crds";
 export const CHAT = "chat";
 
 export type ChatOptions = {
+  /** Default `chat`. */
+  readonly name?: string;
   readonly namespace: string;
   readonly image: string;
   readonly redisUrl: string;
   readonly replicas?: number;
   readonly edgeReplicas?: number;
+  readonly edgeGraceSeconds?: number;
   readonly maxPerSecond?: number;
   readonly retainSeconds?: number;
 };
@@ -24,13 +27,16 @@ export function chatCluster(options: ChatOptions): ChatManifest {
   return {
     apiVersion: API_VERSION,
     kind: KIND,
-    metadata: { name: CHAT, namespace: options.namespace },
+    metadata: { name: options.name ?? CHAT, namespace: options.namespace },
     spec: {
       replicas: options.replicas ?? 3,
       server: { image: options.image },
       redis: { url: options.redisUrl },
       auth: { anonymous: true },
-      edge: { replicas: options.edgeReplicas ?? 2 },
+      edge: {
+        replicas: options.edgeReplicas ?? 2,
+        ...(options.edgeGraceSeconds === undefined ? {} : { terminationGracePeriodSeconds: options.edgeGraceSeconds }),
+      },
       rollout: { retainSeconds: options.retainSeconds ?? 2 },
       ...(options.maxPerSecond === undefined ? {} : { moves: { maxPerSecond: options.maxPerSecond } }),
     },

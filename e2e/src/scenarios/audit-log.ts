@@ -7,14 +7,18 @@ export type AuditEntry = {
   readonly resource: string;
   readonly namespace: string;
   readonly name: string;
+  /** Pod whose service account token was used. */
+  readonly pod?: string;
 };
 
 const WRITES: ReadonlySet<string> = new Set(["create", "update", "patch", "delete", "deletecollection"]);
 
+const POD_NAME = "authentication.kubernetes.io/pod-name";
+
 type RawEntry = {
   readonly stage?: string;
   readonly verb?: string;
-  readonly user?: { readonly username?: string };
+  readonly user?: { readonly username?: string; readonly extra?: Readonly<Record<string, readonly string[]>> };
   readonly objectRef?: {
     readonly resource?: string;
     readonly subresource?: string;
@@ -28,6 +32,7 @@ export function parseAuditLog(text: string): readonly AuditEntry[] {
   return text.split("\n").flatMap((line): AuditEntry[] => {
     const raw = parseLine(line);
     if (!raw || raw.stage !== "ResponseComplete") return [];
+    const pod = raw.user?.extra?.[POD_NAME]?.[0];
     const { resource = "", subresource, namespace = "", name = "" } = raw.objectRef ?? {};
     return [
       {
@@ -36,6 +41,7 @@ export function parseAuditLog(text: string): readonly AuditEntry[] {
         resource: subresource === undefined ? resource : `${resource}/${subresource}`,
         namespace,
         name,
+        ...(pod === undefined ? {} : { pod }),
       },
     ];
   });

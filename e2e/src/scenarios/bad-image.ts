@@ -1,6 +1,6 @@
 // An image that cannot be pulled: the old set is untouched, also by an eviction, and the resource says why.
-import type { Chat } from "../product/chat.ts";
 import { imageOf } from "../product/chat.ts";
+import { evict } from "../product/nodes.ts";
 import { isReady } from "../product/objects.ts";
 import { waitFor } from "../product/wait.ts";
 import { Checks, type Scenario, Violation } from "./scenario.ts";
@@ -66,9 +66,3 @@ export const badImage: Scenario = {
     checks.settle();
   },
 };
-
-async function evict(chat: Chat, pod: string): Promise<void> {
-  const body = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: pod, namespace: chat.namespace } };
-  const path = `/api/v1/namespaces/${chat.namespace}/pods/${pod}/eviction`;
-  await chat.kubectl(["create", `--raw=${path}`, "--filename=-"], JSON.stringify(body));
-}

@@ -12,6 +12,9 @@ describe("order of scenarios", () => {
       "blue-green",
       "operator-killed",
       "redis-paused",
+      "node-drains",
+      "changed-minds",
+      "operators-replaced",
       "operator-upgraded",
     ]);
     expect(beside.map(({ name }) => name)).toEqual(["idle"]);

@@ -2,11 +2,14 @@
 import { badImage } from "./bad-image.ts";
 import { blueGreen } from "./blue-green.ts";
 import { browsers } from "./browsers.ts";
+import { changedMinds } from "./changed-minds.ts";
 import { firstConnect } from "./first-connect.ts";
 import { idle } from "./idle.ts";
 import { invalidSpec } from "./invalid-spec.ts";
+import { nodeDrains } from "./node-drains.ts";
 import { operatorKilled } from "./operator-killed.ts";
 import { operatorUpgraded } from "./operator-upgraded.ts";
+import { operatorsReplaced } from "./operators-replaced.ts";
 import { podKilled } from "./pod-killed.ts";
 import { redisPaused } from "./redis-paused.ts";
 import type { Scenario } from "./scenario.ts";
@@ -22,6 +25,9 @@ export const SCENARIOS: readonly Scenario[] = [
   badImage,
   browsers,
   redisPaused,
+  nodeDrains,
+  changedMinds,
+  operatorsReplaced,
   operatorUpgraded,
   idle,
 ];

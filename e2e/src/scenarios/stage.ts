@@ -18,7 +18,7 @@ export async function openChat(
   context: ScenarioContext,
   options: Partial<Omit<ChatOptions, "namespace" | "redisUrl">> = {},
 ): Promise<Chat> {
-  const chat = new Chat(context.access, context.namespace, CHAT, context.signal);
+  const chat = new Chat(context.access, context.namespace, options.name ?? CHAT, context.signal);
   const { namespace, images } = context;
   await chat.apply(chatCluster({ image: images["server:v1"], ...options, namespace, redisUrl: REDIS_URL }));
   await chat.ready();

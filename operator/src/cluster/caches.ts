@@ -41,6 +41,7 @@ export class Caches {
   readonly budgets: Kind<PodDisruptionBudget>;
   /** Of the whole cluster. Not waited for: without the right to read nodes everything else still works. */
   readonly nodes: Reflector<Node>;
+  readonly #budgetGenerations = new Map<string, number | undefined>();
   readonly #nodeMarks = new Map<string, string>();
   readonly #namespaces: readonly string[];
 
@@ -70,13 +71,19 @@ export class Caches {
     this.services = kind(resources.services, LABELS.cluster);
     this.configMaps = kind(resources.configMaps, LABELS.cluster);
     this.secrets = kind(resources.secrets, LABELS.cluster);
-    this.budgets = kind(resources.podDisruptionBudgets, LABELS.cluster);
+    // Those of users too: one that selects our pods beside ours would make every eviction fail.
+    this.budgets = kind(resources.podDisruptionBudgets);
     this.nodes = new Reflector<Node>({ client, resource: resources.nodes, clock, random, onProblem });
   }
 
   /** Undefined until they have been read. */
   knownNodes(): Node[] | undefined {
     return this.nodes.hasSynced() ? this.nodes.store.list() : undefined;
+  }
+
+  inNamespace<T extends KubeObject>(kind: Kind<T>, namespace: string): T[] {
+    const objects = this.store(kind, namespace)?.list() ?? [];
+    return objects.filter((object) => object.metadata.namespace === namespace);
   }
 
   /** Kubelets write their nodes all the time: only what says that pods have to go concerns anybody. */
@@ -106,11 +113,21 @@ export class Caches {
           const { namespace, labels } = change.object.metadata;
           const name = labels?.[LABELS.cluster];
           if (name !== undefined) onChange(`${namespace}/${name}`);
+          else if (caches === this.budgets.caches) this.#onOtherBudget(change, onChange);
         });
         cache.start();
       }
     }
     this.#startNodes(onChange);
+  }
+
+  /** The disruption controller writes the status all the time: only what it selects concerns anybody. */
+  #onOtherBudget({ type, object: { metadata } }: Change<KubeObject>, onChange: (key: string) => void): void {
+    const id = `${metadata.namespace}/${metadata.name}`;
+    if (type === "deleted") this.#budgetGenerations.delete(id);
+    else if (this.#budgetGenerations.get(id) === metadata.generation) return;
+    else this.#budgetGenerations.set(id, metadata.generation);
+    for (const key of this.keys()) if (key.startsWith(`${metadata.namespace}/`)) onChange(key);
   }
 
   #startNodes(onChange: (key: string) => void): void {

@@ -162,7 +162,7 @@ export class ClusterReconciler {
       replicaSets: caches.ofCluster(caches.replicaSets, namespace, name),
       pods: caches.ofCluster(caches.pods, namespace, name),
       configMaps: caches.ofCluster(caches.configMaps, namespace, name),
-      budgets: caches.ofCluster(caches.budgets, namespace, name),
+      budgets: caches.inNamespace(caches.budgets, namespace),
       nodes: caches.knownNodes(),
       keysExist: secrets.some((secret) => secret.metadata.name === `${name}-keys`),
       gates: (at: GateAt, unjudged: UnjudgedFacts) =>

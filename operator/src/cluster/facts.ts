@@ -227,6 +227,8 @@ export type ClusterFacts = {
   readonly keysExist: boolean;
   /** PodDisruptionBudgets that exist, by name. */
   readonly budgets: readonly { readonly name: string; readonly uid: string; readonly resourceVersion: string }[];
+  /** Name of a budget of the user's that selects a pod, by the pod's uid; absent = there is none. */
+  readonly otherBudgets?: ReadonlyMap<string, string>;
   /** Nodes with pods of ours that tell something; undefined when nodes cannot be read. */
   readonly nodes: ReadonlyMap<string, NodeFacts> | undefined;
   readonly memory: MemoryFacts;

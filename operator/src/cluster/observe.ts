@@ -30,6 +30,7 @@ import {
   type Template,
 } from "./facts.ts";
 import { nodeFactsOf } from "./nodes.ts";
+import { otherBudgetsOf } from "./other-budgets.ts";
 import { podTroubleOf } from "./pod-trouble.ts";
 import { parseTrial } from "./trial-marks.ts";
 import { projectEdge, projectServers, restartOf, revisionOf } from "./wanted.ts";
@@ -41,6 +42,7 @@ export type Sources = {
   readonly replicaSets: readonly ReplicaSet[];
   readonly pods: readonly Pod[];
   readonly configMaps: readonly ConfigMap[];
+  /** All of the namespace: a user's budget may select our pods. */
   readonly budgets: readonly PodDisruptionBudget[];
   /** Undefined when nodes cannot be read. */
   readonly nodes: readonly Node[] | undefined;
@@ -135,7 +137,10 @@ export function observe(sources: Sources): Observation {
     }),
     config: liveConfig === undefined ? undefined : parseLiveConfig(liveConfig),
     keysExist: sources.keysExist,
-    budgets: sources.budgets.map(({ metadata: { name, uid, resourceVersion } }) => ({ name, uid, resourceVersion })),
+    budgets: sources.budgets
+      .filter(({ metadata }) => metadata.labels?.[LABELS.cluster] === cluster.metadata.name)
+      .map(({ metadata: { name, uid, resourceVersion } }) => ({ name, uid, resourceVersion })),
+    otherBudgets: otherBudgetsOf(sources.budgets, cluster.metadata.name, pods),
     nodes:
       sources.nodes === undefined
         ? undefined

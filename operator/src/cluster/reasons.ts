@@ -131,6 +131,10 @@ export const EVENT_REASONS = {
     meaning: "A decrease of `replicas` would not leave room for the present connections.",
   },
   InvalidSpec: { type: "Warning", meaning: "The stored specification breaks a rule." },
+  BudgetYields: {
+    type: "Normal",
+    meaning: "A PodDisruptionBudget of the user selects pods of the cluster; the operator's own is removed meanwhile.",
+  },
   OwnedElsewhere: {
     type: "Warning",
     meaning: "Another live installation operates this cluster; this one does nothing.",

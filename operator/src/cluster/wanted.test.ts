@@ -46,6 +46,7 @@ describe("the revision", () => {
       "edge.agentImage": { edge: { agentImage: "a:2" } },
       "edge.resources": { edge: { resources: { limits: { memory: "1Gi" } } } },
       "edge.maxConnections": { edge: { maxConnections: 50 } },
+      "edge.terminationGracePeriodSeconds": { edge: { terminationGracePeriodSeconds: 60 } },
       "edge.enabled": { edge: { enabled: false } },
       "edge.replicas": { edge: { replicas: 5 } },
       "edge.service": { edge: { service: { type: "NodePort" } } },

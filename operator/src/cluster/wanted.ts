@@ -33,9 +33,16 @@ export function restartOf(
 }
 
 export function projectEdge(spec: WebSocketClusterSpec): Projected {
-  const { image, agentImage, resources, maxConnections } = spec.edge ?? {};
+  const { image, agentImage, resources, maxConnections, terminationGracePeriodSeconds } = spec.edge ?? {};
   const { port, adminPort } = spec.server;
-  return { image, agentImage, resources, maxConnections, server: { port, adminPort } };
+  return {
+    image,
+    agentImage,
+    resources,
+    maxConnections,
+    terminationGracePeriodSeconds,
+    server: { port, adminPort },
+  };
 }
 
 /** Ten letters and digits; equal for equal projections, whatever the order of keys. */

@@ -21,6 +21,7 @@ class FakeProxy implements Proxy {
     if (!this.isUp) throw new RuntimeSocketError("Unreachable", "connect", "nobody listens");
     return { servers: [...this.servers.values()], share: "none", connections: 0, connectionLimit: 100 };
   }
+  async endClients(): Promise<void> {}
   async run(command: EdgeCommand): Promise<string> {
     this.commands.push(command);
     if (this.refuses(command)) return "No.";

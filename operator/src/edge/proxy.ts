@@ -2,7 +2,7 @@
 // Not here: what the proxy should have.
 import { PROXY, SHARE_MAP } from "./haproxy-config.ts";
 import { commandText, type EdgeCommand, type ProxyServer } from "./reconcile.ts";
-import { parseInfo, parseServersState, parseStat } from "./runtime-output.ts";
+import { parseClientSessions, parseInfo, parseServersState, parseStat } from "./runtime-output.ts";
 import { parseShare, type ProxyShare, type ProxyShareState, shareEntries } from "./share.ts";
 import { RuntimeConnection, RuntimeSocketError, type RuntimeSocketOptions } from "./runtime-socket.ts";
 
@@ -24,6 +24,8 @@ export interface Proxy {
   setShare(share: ProxyShare | undefined): Promise<void>;
   /** Stops or resumes listening for clients; what is connected stays. @throws RuntimeSocketError */
   setAccepting(accepting: boolean): Promise<void>;
+  /** Ends up to so many client connections; their clients come back through another edge. @throws RuntimeSocketError */
+  endClients(count: number): Promise<void>;
   /** Called each time the proxy went away. */
   onLost(handler: () => void): void;
   /** For good. */
@@ -86,6 +88,12 @@ export class HaproxyProxy implements Proxy {
   async setAccepting(accepting: boolean): Promise<void> {
     this.#accepting = accepting;
     await (await this.#open()).send(acceptingText(accepting));
+  }
+
+  async endClients(count: number): Promise<void> {
+    const connection = await this.#open();
+    const sessions = parseClientSessions(await connection.send("show sess")).slice(0, count);
+    for (const session of sessions) await connection.send(`shutdown session ${session}`);
   }
 
   onLost(handler: () => void): void {

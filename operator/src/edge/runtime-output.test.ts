@@ -1,6 +1,6 @@
 // Texts as HAProxy 2.6 prints them, shortened, and as a newer one may: more columns, another order.
 import { describe, expect, it } from "vitest";
-import { parseInfo, parseServersState, parseStat } from "./runtime-output.ts";
+import { parseClientSessions, parseInfo, parseServersState, parseStat } from "./runtime-output.ts";
 
 const STATE_HEADER =
   "# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port";
@@ -55,5 +55,17 @@ describe("parseInfo", () => {
   it("reads names and values", () => {
     expect(parseInfo("Name: HAProxy\nStopping: 1\nnode: a: b\n").get("Stopping")).toBe("1");
     expect(parseInfo("node: a: b\n").get("node")).toBe("a: b");
+  });
+});
+
+describe("parseClientSessions", () => {
+  it("names the sessions of clients and no others", () => {
+    const text = [
+      "0x55d0c0: proto=tcpv4 src=10.0.0.1:1024 fe=fe_clients be=be_pods srv=abc ts=00 epoch=0",
+      "0x55d0d8: proto=tcpv4 src=10.0.0.1:1025 fe=fe_health be=<NONE> srv=<none> ts=00",
+      "0x55d0f0: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none> ts=00",
+      "",
+    ].join("\n");
+    expect(parseClientSessions(text)).toEqual(["0x55d0c0"]);
   });
 });

@@ -58,3 +58,11 @@ export function parseInfo(text: string): Map<string, string> {
   }
   return info;
 }
+
+/** Names of the clients' sessions in `show sess`: `0x55d0: proto=tcpv4 src=... fe=fe_clients be=be_pods ...`. */
+export function parseClientSessions(text: string): string[] {
+  return text
+    .split("\n")
+    .filter((line) => line.includes(` fe=${PROXY.frontend} `))
+    .flatMap((line) => /^(0x[0-9a-f]+):/.exec(line)?.[1] ?? []);
+}

@@ -5,13 +5,19 @@ import type { Proxy } from "./proxy.ts";
 import { RuntimeSocketError } from "./runtime-socket.ts";
 import { Termination } from "./termination.ts";
 
-class FakeProxy implements Pick<Proxy, "read" | "setAccepting"> {
+class FakeProxy implements Pick<Proxy, "read" | "setAccepting" | "endClients"> {
   connections = 2;
   error: Error | undefined;
   readonly accepting: boolean[] = [];
   async read() {
     if (this.error !== undefined) throw this.error;
     return { servers: [], share: "none" as const, connections: this.connections, connectionLimit: 100 };
+  }
+  readonly ended: number[] = [];
+  isStubborn = false;
+  async endClients(count: number): Promise<void> {
+    this.ended.push(count);
+    if (!this.isStubborn) this.connections -= count;
   }
   async setAccepting(accepting: boolean): Promise<void> {
     this.accepting.push(accepting);
@@ -63,8 +69,21 @@ describe("Termination", () => {
     ]);
   });
 
+  it("closes who did not move evenly over the last third", async () => {
+    const { clock, proxy, termination } = setUp();
+    proxy.connections = 100;
+    const result = Promise.all([termination.onSignal(), termination.onHook()]);
+    await advance(clock, 37_000);
+    expect(proxy.ended).toEqual([]);
+    await advance(clock, 18_000);
+    expect(await result).toContainEqual({ kind: "drained", connections: 0 });
+    expect(proxy.ended.length).toBeGreaterThanOrEqual(14);
+    expect(Math.max(...proxy.ended)).toBeLessThanOrEqual(8);
+  });
+
   it("ends five seconds before the grace period with who is left", async () => {
-    const { clock, termination } = setUp();
+    const { clock, proxy, termination } = setUp();
+    proxy.isStubborn = true;
     const result = Promise.all([termination.onSignal(), termination.onHook()]);
     await advance(clock, 56_000);
     expect((await result)[0]).toEqual({ kind: "drained", connections: 2 });

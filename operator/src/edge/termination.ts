@@ -1,11 +1,12 @@
 // The end of an edge pod: go on accepting while the Service still sends, then stop listening, then wait until the clients moved.
+// Whoever nobody has moved in time (no operator) is closed evenly over the last third: all at once would be a storm at the others.
 // It works with any proxy image and on every Kubernetes, because the proxy is stopped only after this: its preStop hook waits here.
 import { sleep, type Clock } from "../runtime/index.ts";
 import type { EdgeLog } from "./agent.ts";
 import type { Proxy } from "./proxy.ts";
 
 export type TerminationOptions = {
-  readonly proxy: Pick<Proxy, "read" | "setAccepting">;
+  readonly proxy: Pick<Proxy, "read" | "setAccepting" | "endClients">;
   readonly clock: Clock;
   readonly log: EdgeLog;
   /** The pod's grace period in ms. The wait ends 5 s before it. */
@@ -17,6 +18,10 @@ export type TerminationOptions = {
   /** How long the hook and SIGTERM wait for one another. Default 3,000 ms. */
   readonly pairMs?: number;
 };
+
+/** Part of the time in which those who did not move are closed, evenly. */
+const CLOSING_PART = 1 / 3;
+const CLOSE_EVERY_MS = 1_000;
 
 export type TerminationResult = { readonly kind: "drained"; readonly connections: number } | { readonly kind: "alone" };
 
@@ -61,6 +66,9 @@ export class Termination {
     const endMs = clock.monotonicMs() + Math.max(0, graceMs - 5_000);
     log.info({ graceMs }, "the edge pod ends: its clients move to other edges");
     await sleep(clock, Math.min(lagMs, Math.max(0, graceMs - 5_000)));
+    // Nobody is closed before the moves had their time.
+    const closeFromMs = endMs - (endMs - clock.monotonicMs()) * CLOSING_PART;
+    let closedAtMs = closeFromMs - CLOSE_EVERY_MS;
     let connections = -1;
     let accepting = true;
     while (connections !== 0) {
@@ -70,6 +78,12 @@ export class Termination {
           accepting = false;
         }
         connections = (await proxy.read()).connections;
+        const nowMs = clock.monotonicMs();
+        if (connections > 0 && nowMs >= closedAtMs + CLOSE_EVERY_MS) {
+          const rounds = Math.max(1, Math.floor((endMs - nowMs) / CLOSE_EVERY_MS));
+          await proxy.endClients(Math.ceil(connections / rounds));
+          closedAtMs = nowMs;
+        }
       } catch (error) {
         // A proxy that is gone has nobody left to wait for; one that is late is asked again.
         if (isGone(error)) break;

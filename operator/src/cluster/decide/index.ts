@@ -20,6 +20,7 @@ import { holdOf, windowChangeMs } from "./holds.ts";
 import { leftOf, type Movement, movementOf } from "./moving.ts";
 import { detachPatch, trafficPatch } from "./pod-patches.ts";
 import { preflightEvents } from "./preconditions.ts";
+import { yieldBudgets } from "../other-budgets.ts";
 import { advanceRollout } from "./rollout.ts";
 import { NOT_THIS_ATTEMPT } from "./rollout/commands.ts";
 import { progressKey } from "./rollout/draft.ts";
@@ -69,6 +70,7 @@ export function decide(facts: ClusterFacts): Plan {
     ...budgetRemovals(facts, kept, edge.budgets),
     ...history.flatMap((set) => removeSet(set)),
   ];
+  const yielded = yieldBudgets(facts, actions);
   const isBusy =
     movement.donors.length > 0 ||
     edge.isRolling ||
@@ -85,6 +87,7 @@ export function decide(facts: ClusterFacts): Plan {
     ...scale.events,
     ...drain.events,
     ...edge.events,
+    ...yielded.events,
     ...freezeEvents(facts, isHeld && left > 0),
   ];
   const status = statusFor({ facts, dependencies, rollout, taker, handedOver, scale, movement, moves, edge });
@@ -97,7 +100,7 @@ export function decide(facts: ClusterFacts): Plan {
     isBusy ? GRANT_WINDOW_MS : undefined,
   );
   return {
-    actions,
+    actions: yielded.actions,
     status,
     events: [...events, ...conditionEvents(facts, status)],
     ...(requeueAfterMs === undefined ? {} : { requeueAfterMs }),

@@ -8,7 +8,7 @@ import type { ClusterFacts, Template } from "../../facts.ts";
 import { type ClusterId, labelsFor, metadataFor, selectorFor } from "./labels.ts";
 
 export const DEFAULT_EDGE_CONNECTIONS = 9_000;
-const EDGE_GRACE_SECONDS = 300;
+const DEFAULT_EDGE_GRACE_SECONDS = 300;
 
 /** A ConfigMap of its own for each edge revision: a running HAProxy never reads it again. */
 export function edgeConfigNameFor(cluster: ClusterId, revision: string): string {
@@ -27,7 +27,7 @@ export function edgeTemplateFor(
     image: edge.image ?? defaults.edgeImage,
     agentImage: edge.agentImage ?? defaults.agentImage,
     configMapName: edgeConfigNameFor(cluster, revision),
-    terminationGracePeriodSeconds: EDGE_GRACE_SECONDS,
+    terminationGracePeriodSeconds: edge.terminationGracePeriodSeconds ?? DEFAULT_EDGE_GRACE_SECONDS,
     resources: { ...(requests === undefined ? {} : { requests }), ...(limits === undefined ? {} : { limits }) },
     ...(spec.server.port === undefined ? {} : { serverPort: spec.server.port }),
     ...(spec.server.adminPort === undefined ? {} : { serverAdminPort: spec.server.adminPort }),
