@@ -10,6 +10,7 @@ const root = join(import.meta.dirname, "..");
 const BUNDLES = {
   server: "server/src/main.ts",
   operator: "operator/src/main.ts",
+  wsc: "operator/src/wsc.ts",
 };
 
 // CommonJS dependencies inside an ES module bundle still call `require` and name their own folder.

@@ -42,6 +42,8 @@ export const ANNOTATIONS = {
   rendererVersion: `${GROUP}/renderer-version`,
   template: `${GROUP}/template`,
   image: `${GROUP}/image`,
+  /** The parts of the specification that made this ReplicaSet, as JSON: the way back to it. */
+  source: `${GROUP}/source`,
   /** Hash of the last applied intent, so that a removed field is noticed. */
   appliedHash: `${GROUP}/applied-hash`,
   /** On the WebSocketCluster: fencing epoch and the installation that holds it. */

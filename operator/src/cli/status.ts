@@ -1,5 +1,7 @@
 // `status`: the fleets as one table and the story of one fleet. Reads the resource only. Pure but for the read.
 import { webSocketClusterStatus, type WebSocketClusterStatus } from "@wscluster/crds";
+import { type Answer, EXIT, tableLines } from "./answers.ts";
+import { podLines, readPods } from "./pods.ts";
 import { type CustomObject, type KubeApi, resources } from "../kube/index.ts";
 
 export type StatusOptions = { readonly api: KubeApi; readonly namespace?: string; readonly name?: string };
@@ -11,6 +13,29 @@ export async function statusLines({ api, namespace, name }: StatusOptions): Prom
   }
   const cluster = await api.get(resources.webSocketClusters, { namespace: namespace ?? "default", name });
   return storyOf(cluster);
+}
+
+/** The same with its pods, for people and for tools. */
+export async function statusAnswer(options: StatusOptions & { readonly askPods: boolean }): Promise<Answer> {
+  const { api, namespace, name } = options;
+  if (name === undefined) {
+    const { items } = await api.list(resources.webSocketClusters, namespace === undefined ? {} : { namespace });
+    const data = items.map((cluster) => ({
+      namespace: cluster.metadata.namespace,
+      name: cluster.metadata.name,
+      status: cluster.status ?? {},
+    }));
+    const lines = items.length === 0 ? ["there is no WebSocketCluster here"] : tableOf(items);
+    return { lines, data, code: EXIT.done };
+  }
+  const of = namespace ?? "default";
+  const cluster = await api.get(resources.webSocketClusters, { namespace: of, name });
+  const pods = options.askPods ? await readPods(api, of, name) : [];
+  return {
+    lines: [...storyOf(cluster), ...podLines(pods).map((line) => `  ${line}`)],
+    data: { namespace: of, name, status: cluster.status ?? {}, ...(options.askPods ? { pods } : {}) },
+    code: EXIT.done,
+  };
 }
 
 function statusOf(cluster: CustomObject): WebSocketClusterStatus {
@@ -25,13 +50,7 @@ export function tableOf(clusters: readonly CustomObject[]): string[] {
     return [namespace, name, ready, active, candidate, String(connections), moving];
   });
   const all = [["NAMESPACE", "NAME", "READY", "ACTIVE", "CANDIDATE", "CONNECTIONS", "MOVING"], ...rows];
-  const widths = (all[0] ?? []).map((_title, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  return all.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
+  return tableLines(all);
 }
 
 export function storyOf(cluster: CustomObject): string[] {

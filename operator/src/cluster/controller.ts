@@ -27,6 +27,7 @@ import { ClusterMemory } from "./memory.ts";
 import { observe, type UnjudgedFacts } from "./observe.ts";
 import type { EventValue, Plan } from "./plan.ts";
 import { EVENT_REASONS, type EventReason } from "./reasons.ts";
+import { Recorder, RECORD_EVERY_MS } from "./recorder.ts";
 import { judgeStatus } from "./status-writer.ts";
 
 const POLL_MS = { moving: 1_000, rest: 5_000 } as const;
@@ -66,6 +67,7 @@ type Remembered = {
   /** What was written last and what the server made of it: a server that drops a field must not be written to for ever. */
   lastStatus: { readonly next: string; readonly stored: string } | undefined;
   lastWarning: string | undefined;
+  readonly recorder: Recorder;
 };
 
 /** State of one term of leadership; made anew when leadership is won again. */
@@ -137,9 +139,11 @@ export class ClusterReconciler {
     if (report.effects > 0) this.#ports.poller.nudge(key);
     const laterMs = await this.#writeStatus(key, cluster, mine, plan.status, facts.cluster.status, context.signal);
     for (const event of plan.events) this.#tell(cluster, event);
+    mine.recorder.note(facts, plan, report.grants);
+    const recordMs = await this.#record(key, facts, plan, mine, context.signal);
     if (report.notes.length > 0) log.info({ key, did: report.notes, notes: plan.notes }, "pass");
     else log.debug({ key, notes: plan.notes }, "pass");
-    const requeueAfterMs = [plan.requeueAfterMs, laterMs].filter((time) => time !== undefined);
+    const requeueAfterMs = [plan.requeueAfterMs, laterMs, recordMs].filter((time) => time !== undefined);
     return requeueAfterMs.length === 0
       ? { kind: "done" }
       : { kind: "done", requeueAfterMs: Math.min(...requeueAfterMs) };
@@ -255,6 +259,16 @@ export class ClusterReconciler {
     return undefined;
   }
 
+  /** A record that cannot be written is a pity, and no reason to stop a rollout. */
+  async #record(key: string, facts: ClusterFacts, plan: Plan, mine: Remembered, signal: AbortSignal) {
+    try {
+      return await mine.recorder.flush(facts, plan, signal);
+    } catch (error) {
+      this.#ports.log.warn({ key, error: String(error) }, "cannot write the flight recorder");
+      return RECORD_EVERY_MS;
+    }
+  }
+
   #yieldTo(cluster: CustomObject, mine: Remembered, foreign: string): ReconcileResult {
     const { clock } = this.#ports;
     // Told as an event: two installations that both wrote conditions would overwrite each other for ever.
@@ -291,9 +305,19 @@ export class ClusterReconciler {
       lastStatusMs: undefined,
       lastStatus: undefined,
       lastWarning: undefined,
+      recorder: this.#recorderFor(cluster.metadata.namespace ?? "default"),
     };
     this.#clusters.set(key, created);
     return created;
+  }
+
+  #recorderFor(namespace: string): Recorder {
+    const { api, caches, clock } = this.#ports;
+    return new Recorder({
+      api,
+      stored: (name) => caches.ofCluster(caches.configMaps, namespace, name),
+      monotonicMs: () => clock.monotonicMs(),
+    });
   }
 
   #forget(key: string): void {

@@ -129,6 +129,8 @@ export type SetBody = {
   readonly rendererVersion: string;
   /** Exactly what was rendered when the revision began, whatever the renderer makes of the spec today. */
   readonly template: Template;
+  /** The parts of the specification that it was rendered from, as JSON; undefined on sets of older versions. */
+  readonly source: string | undefined;
 };
 
 /** A ReplicaSet of server pods. */

@@ -231,6 +231,7 @@ function bodyOf(set: ReplicaSet) {
     image: annotations[ANNOTATIONS.image] ?? live?.spec?.containers?.[0]?.image ?? "",
     rendererVersion: annotations[ANNOTATIONS.rendererVersion] ?? "",
     template: parseTemplate(annotations[ANNOTATIONS.template]) ?? fallback,
+    source: annotations[ANNOTATIONS.source],
     name: set.metadata.name,
     uid: set.metadata.uid,
     resourceVersion: set.metadata.resourceVersion,

@@ -20,6 +20,8 @@ export interface ClusterAccess {
   /** Base URL without a trailing slash. */
   readonly server: string;
   readonly proxyUrl?: string | undefined;
+  /** Namespace of the kubeconfig's context. */
+  readonly namespace?: string | undefined;
   credentials(): Promise<Credentials>;
 }
 
@@ -82,6 +84,7 @@ export function accessFor(config: KubeConfig): ClusterAccess {
   return {
     server,
     proxyUrl: cluster.proxyUrl,
+    namespace: config.getContextObject(config.getCurrentContext())?.namespace,
     credentials: () => readCredentials(config, server),
   };
 }

@@ -1,7 +1,7 @@
 // The edge as a set: one ReplicaSet per edge revision; the old one leaves the Service by label, gives its clients to the
 // new one through the move engine, and goes when it is empty. Pure.
 import type { PodMode } from "@wscluster/protocol";
-import { type ClusterFacts, type EdgePodFacts, type EdgeSetFacts, freshValue } from "../facts.ts";
+import { type ClusterFacts, type EdgePodFacts, type EdgeSetFacts, freshValue, type SetBody } from "../facts.ts";
 import type { Action, EventValue } from "../plan.ts";
 import { setBudgetFor } from "./children/budgets.ts";
 import { edgeConfigMapFor, edgeConfigTextFor, edgeTemplateFor } from "./children/edge.ts";
@@ -43,6 +43,7 @@ export function planEdge(facts: ClusterFacts, dependencies: Dependencies): EdgeP
       image: spec.edge?.image ?? defaults.edgeImage,
       rendererVersion: RENDERER_VERSION,
       template: edgeTemplateFor(facts, revision),
+      source: undefined,
     };
     const name = `${cluster.name}-edge-${revision}`;
     budgets.push(name);
@@ -121,13 +122,8 @@ function overdueEvent(set: EdgeSetFacts, pods: readonly EdgePodFacts[]): EventVa
   };
 }
 
-function bodyOf({
-  revision,
-  image,
-  rendererVersion,
-  template,
-}: Pick<EdgeSetFacts, "revision" | "image" | "rendererVersion" | "template">) {
-  return { revision, image, rendererVersion, template };
+function bodyOf({ revision, image, rendererVersion, template, source }: SetBody) {
+  return { revision, image, rendererVersion, template, source };
 }
 
 /** Written when an edge revision begins; a newer renderer leaves the text of a running revision alone. */

@@ -4,6 +4,7 @@ import { ANNOTATIONS, API_VERSION, childNames, KIND, LABELS, type WebSocketClust
 import { podKey } from "@wscluster/protocol";
 import { type ArrivalRecord, nextArrivals } from "../../contract/arrivals.ts";
 import { type PaceLimits, paceLimitsOf } from "../../moves/limits.ts";
+import type { GrantReport } from "../cluster-metrics.ts";
 import { decide } from "../decide/index.ts";
 import { attachedPods } from "../decide/sets.ts";
 import { lawViolation } from "../decide/victims.ts";
@@ -44,6 +45,8 @@ export class World {
   arrivalsPerSecond = 0;
   /** Stops the operator after so many sent actions, once. */
   crashAfter: number | undefined;
+  /** Sees each pass whose actions were done. */
+  onPass: ((facts: ClusterFacts, plan: Plan, grants: readonly GrantReport[]) => void) | undefined;
   readonly #random: () => number;
   #memory: ClusterMemory;
   #arrivals = new Map<string, ArrivalRecord>();
@@ -51,6 +54,7 @@ export class World {
   #told = "";
   #lastStatusMs: number | undefined;
   #detached = new Set<string>();
+  #granted: GrantReport[] = [];
 
   /** @param seed 0 tells everything in order; any other number shuffles what has no order. */
   constructor(spec: Spec, seed = 0) {
@@ -262,6 +266,7 @@ export class World {
     this.#memory.observe(plan, this.nowMs);
     this.#memory.learnPace(plan.pressures, this.#limits(), this.nowMs);
     this.#detached = new Set();
+    this.#granted = [];
     for (const action of plan.actions) {
       const sent = this.#do(action, facts);
       if (!sent) continue;
@@ -274,6 +279,7 @@ export class World {
         return;
       }
     }
+    this.onPass?.(facts, plan, this.#granted);
     this.#writeStatus(plan, facts);
     for (const event of plan.events) this.say(`event ${event.reason}: ${event.message}`);
   }
@@ -315,6 +321,7 @@ export class World {
       case "grants":
         for (const grant of action.grants) {
           if (!this.#memory.spend(grant, this.nowMs, this.#limits())) continue;
+          this.#granted.push({ grant, outcome: "accepted" });
           if (!this.fleet.grant(grant.source, grant, this.#epoch, this.nowMs)) this.faults.push("a grant was refused");
         }
         return true;

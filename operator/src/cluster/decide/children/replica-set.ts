@@ -36,6 +36,7 @@ export function replicaSetFor(cluster: ClusterId, intent: ReplicaSetIntent): Man
           : { [ANNOTATIONS.drainingSince]: timestampOf(intent.drainingSinceMs) }),
         [ANNOTATIONS.image]: intent.image,
         [ANNOTATIONS.rendererVersion]: intent.rendererVersion,
+        ...(intent.source === undefined ? {} : { [ANNOTATIONS.source]: intent.source }),
         [ANNOTATIONS.template]: JSON.stringify(intent.template),
       },
       ...intent.guard,

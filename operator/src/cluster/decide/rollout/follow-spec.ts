@@ -1,5 +1,5 @@
 // Brings the wanted revision into play: as stable, as candidate, or by giving the running candidate up. Pure.
-import { freshValue, type SetMarks } from "../../facts.ts";
+import { type ClusterFacts, freshValue, type SetMarks } from "../../facts.ts";
 import { RENDERER_VERSION, serverTemplateFor } from "../children/server-template.ts";
 import { preflightAt } from "../gate.ts";
 import { type Hold, waitFor, windowHold } from "../holds.ts";
@@ -89,6 +89,7 @@ function begin(draft: Draft, present: PlannedSet | undefined, isWarm: boolean): 
           image: spec.server.image,
           rendererVersion: RENDERER_VERSION,
           template: serverTemplateFor(facts, revision),
+          source: sourceOf(spec),
           createdAtMs: nowMs,
           replicas: size,
           live: undefined,
@@ -102,6 +103,11 @@ function begin(draft: Draft, present: PlannedSet | undefined, isWarm: boolean): 
     "RolloutStarted",
     `attempt ${begun.attempt}: ${nameOf(begun)} with image ${begun.image} is to take over from ${from}${how}`,
   );
+}
+
+/** What `rollback` puts back into the specification. */
+function sourceOf({ server, redis, auth }: ClusterFacts["spec"]): string {
+  return JSON.stringify({ server, redis, auth });
 }
 
 function supersede(draft: Draft, candidate: PlannedSet): void {
