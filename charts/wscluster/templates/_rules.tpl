@@ -15,6 +15,10 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch, patch, delete]
+# Read before a rollout, to say at once that its pods would find no room.
+- apiGroups: [""]
+  resources: [resourcequotas]
+  verbs: [get, list]
 - apiGroups: [apps]
   resources: [replicasets]
   verbs: [get, list, watch, create, patch, update, delete]

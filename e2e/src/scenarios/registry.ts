@@ -1,4 +1,5 @@
 // All scenarios, in the order in which `--all` runs them.
+import { badAnalysis } from "./bad-analysis.ts";
 import { badImage } from "./bad-image.ts";
 import { blueGreen } from "./blue-green.ts";
 import { browsers } from "./browsers.ts";
@@ -23,6 +24,7 @@ export const SCENARIOS: readonly Scenario[] = [
   podKilled,
   statusWiped,
   badImage,
+  badAnalysis,
   browsers,
   redisPaused,
   nodeDrains,

@@ -26,6 +26,7 @@ import type { Fencing } from "./fencing.ts";
 import { ClusterMemory } from "./memory.ts";
 import { observe, type UnjudgedFacts } from "./observe.ts";
 import type { EventValue, Plan } from "./plan.ts";
+import { quotaTroubleOf } from "./quota.ts";
 import { EVENT_REASONS, type EventReason } from "./reasons.ts";
 import { Recorder, RECORD_EVERY_MS } from "./recorder.ts";
 import { judgeStatus } from "./status-writer.ts";
@@ -33,6 +34,7 @@ import { judgeStatus } from "./status-writer.ts";
 const POLL_MS = { moving: 1_000, rest: 5_000 } as const;
 /** A cache that does not reach our own write within this is behind a broken watch; the reflector repairs that. */
 const OWN_WRITE_MS = 30_000;
+const QUOTA_MS = 30_000;
 
 export type ControllerPorts = {
   readonly api: KubeApi;
@@ -68,6 +70,8 @@ type Remembered = {
   lastStatus: { readonly next: string; readonly stored: string } | undefined;
   lastWarning: string | undefined;
   readonly recorder: Recorder;
+  /** What the quotas said of the attempt that is to begin. */
+  quota: { readonly attempt: string; readonly atMs: number; readonly trouble: string | undefined } | undefined;
 };
 
 /** State of one term of leadership; made anew when leadership is won again. */
@@ -101,7 +105,7 @@ export class ClusterReconciler {
     const foreign = await this.#ports.fencing.foreignOf(cluster, context.signal);
     if (foreign !== undefined) return this.#yieldTo(cluster, mine, foreign);
     const nowMs = clock.nowMs();
-    const observed = observe(this.#sourcesFor(cluster, namespace, name, mine, nowMs));
+    const observed = await this.#observe(cluster, mine, nowMs, context.signal);
     if (observed.kind === "invalid") {
       const conditions = invalidSpecConditions(
         observed.status?.conditions,
@@ -149,6 +153,31 @@ export class ClusterReconciler {
       : { kind: "done", requeueAfterMs: Math.min(...requeueAfterMs) };
   }
 
+  /** Before a rollout begins the namespace's quotas are read too; a later pass of the same wait reads them again. */
+  async #observe(
+    cluster: CustomObject,
+    mine: Remembered,
+    nowMs: number,
+    signal: AbortSignal,
+  ): Promise<ReturnType<typeof observe>> {
+    const { namespace = "default", name } = cluster.metadata;
+    const look = () => observe(this.#sourcesFor(cluster, namespace, name, mine, nowMs));
+    const observed = look();
+    if (observed.kind !== "valid" || observed.facts.gate?.at.point !== "preflight") return observed;
+    const { attempt } = observed.facts.gate.at;
+    if (mine.quota?.attempt === attempt && nowMs - mine.quota.atMs < QUOTA_MS) return observed;
+    let trouble: string | undefined;
+    try {
+      const { items } = await this.#ports.api.list(resources.resourceQuotas, { namespace, signal, timeoutMs: 5_000 });
+      trouble = quotaTroubleOf(items, observed.facts);
+    } catch (error) {
+      // Not allowed, or no answer: then nobody knows, and what nobody knows holds nothing.
+      this.#ports.log.debug({ key: `${namespace}/${name}`, error: String(error) }, "quotas cannot be read");
+    }
+    mine.quota = { attempt, atMs: nowMs, trouble };
+    return look();
+  }
+
   /** The key that signs; the others only verify. */
   #adminKeyOf(namespace: string, name: string): string | undefined {
     const { caches } = this.#ports;
@@ -176,6 +205,7 @@ export class ClusterReconciler {
       arrivals: (uid: string) => poller.arrivals(uid),
       memory: mine.memory.facts(nowMs, paceOf(cluster)),
       defaults,
+      quota: mine.quota?.trouble,
       operatorPaused: this.#ports.operatorPaused?.() ?? false,
     };
   }
@@ -306,6 +336,7 @@ export class ClusterReconciler {
       lastStatus: undefined,
       lastWarning: undefined,
       recorder: this.#recorderFor(cluster.metadata.namespace ?? "default"),
+      quota: undefined,
     };
     this.#clusters.set(key, created);
     return created;

@@ -54,7 +54,7 @@ export type Sources = {
   readonly defaults: OperatorDefaults;
   /** What the gates outside say at this point; absent = there are none. */
   readonly gates?: (at: GateAt, facts: UnjudgedFacts) => GateFacts;
-  /** Why the API server refuses one more pod of the wanted revision; absent = it does not, or nobody knows. */
+  /** Why the namespace's quotas leave no room for the wanted revision; absent = they do, or nobody knows. */
   readonly quota?: string | undefined;
   /** The kill switch of the whole operator. */
   readonly operatorPaused?: boolean;
@@ -170,7 +170,8 @@ function gateOf(facts: UnjudgedFacts, at: GateAt, { gates, quota }: Sources): No
   const verdicts = gates?.(at, facts) ?? {};
   // What the steps show is judged by what they show; what could be known before has been said before.
   if (at.point !== "preflight" && at.point !== "verify") return { at, verdicts, preflight: undefined };
-  const preflight = preflightOf(facts, quota);
+  // Once its pods are there, a quota has nothing more to say.
+  const preflight = preflightOf(facts, at.point === "preflight" ? quota : undefined);
   const verdict = preflightVerdict(facts, preflight);
   return { at, verdicts: { ...verdicts, preflight: verdict }, preflight: preflightStatusFor(at, preflight, verdict) };
 }

@@ -7,6 +7,7 @@ import type {
   V1EndpointSlice,
   V1Lease,
   V1Node,
+  V1ResourceQuota,
   V1ObjectMeta,
   V1Pod,
   V1PodDisruptionBudget,
@@ -49,6 +50,7 @@ export type RoleBinding = Live<V1RoleBinding>;
 export type Lease = Live<V1Lease>;
 export type KubeEvent = Live<CoreV1Event>;
 export type Node = Live<V1Node>;
+export type ResourceQuota = Live<V1ResourceQuota>;
 /** Custom resources: parse `spec` and `status` with the zod source of their package. */
 export type CustomObject = KubeObject & { spec?: unknown; status?: unknown };
 

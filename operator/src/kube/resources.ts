@@ -27,6 +27,7 @@ export const resources = {
   configMaps: core<objects.ConfigMap>("ConfigMap", "configmaps"),
   secrets: core<objects.Secret>("Secret", "secrets"),
   serviceAccounts: core<objects.ServiceAccount>("ServiceAccount", "serviceaccounts"),
+  resourceQuotas: core<objects.ResourceQuota>("ResourceQuota", "resourcequotas"),
   nodes: core<objects.Node>("Node", "nodes", false),
   replicaSets: named<objects.ReplicaSet>("apps", "v1", "ReplicaSet", "replicasets"),
   deployments: named<objects.Deployment>("apps", "v1", "Deployment", "deployments"),

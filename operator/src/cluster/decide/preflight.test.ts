@@ -130,10 +130,10 @@ describe("preflight", () => {
     expect(told(withStates(isCandidate, { speaks: { session: 2, ticket: 2, protocol: 2 } })).found).toEqual([]);
   });
 
-  it("is held by a quota that the API server tells", () => {
-    expect(told(FACTS, "exceeded quota: pods")).toMatchObject({
+  it("is held by a quota without room", () => {
+    expect(told(FACTS, "quota team has 6 of 8 of pods for 3 more pods")).toMatchObject({
       found: ["quota fail"],
-      verdict: { kind: "fail", why: "the API server refuses the candidate's pods: exceeded quota: pods" },
+      verdict: { kind: "fail", why: "quota team has 6 of 8 of pods for 3 more pods" },
     });
   });
 

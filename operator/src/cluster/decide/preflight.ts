@@ -51,7 +51,7 @@ export type Preflight = {
 
 type PreflightFacts = Omit<ClusterFacts, "gate" | "memory">;
 
-/** @param quota why the API server refuses one more pod of the candidate, as a dry run told; undefined = it does not, or nobody asked. */
+/** @param quota why the namespace's quotas leave no room for the candidate; undefined = they do, or nobody knows. */
 export function preflightOf(facts: PreflightFacts, quota?: string): Preflight {
   const { wanted, pods } = facts;
   const donors = pods.filter((pod) => pod.revision !== wanted.servers && !pod.deleting && pod.running);
@@ -65,9 +65,7 @@ export function preflightOf(facts: PreflightFacts, quota?: string): Preflight {
     durationCheck(facts, total),
     ...edgeCheck(facts),
     ...formatsCheck(candidates, donors),
-    ...(quota === undefined
-      ? []
-      : [{ name: "quota", result: "fail", message: `the API server refuses the candidate's pods: ${quota}` } as const]),
+    ...(quota === undefined ? [] : [{ name: "quota", result: "fail", message: quota } as const]),
   ];
   return { checks, clients: clientsText(donors, total), exempt: exemptionOf(donors, total) };
 }
@@ -167,6 +165,7 @@ function storeCheck(facts: PreflightFacts, dependencies: Dependencies): Prefligh
   if (dependencies.state === "down") {
     return { ...base, result: "fail", message: `the store does not answer to ${failing} of ${asked} pods` };
   }
+  if (asked === 0) return { ...base, result: "ok", message: "no pod runs yet that could be asked for the store" };
   if (dependencies.state === "unknown") {
     return { ...base, result: "warn", message: `${silent} of ${asked} pods cannot be asked for the store` };
   }
