@@ -23,6 +23,7 @@ export type { LocksLike, Remembered, RememberOptions, StorageLike } from "./reme
 export { remember } from "./remember.ts";
 export type { SessionState } from "./state.ts";
 export { sessionState } from "./state.ts";
+export { keepTokenFresh } from "./token.ts";
 export type {
   Diverged,
   EphemeralMessage,

@@ -79,6 +79,8 @@ export type ClientFrame =
       readonly after?: string;
       readonly n: number;
     }
+  /** A new token in the place of the one that the session began with, of the same user and tenant. Answer: `refresh.ok`. */
+  | { readonly t: "refresh"; readonly i: number; readonly token: string }
   /** Small things of the application that live as long as the session and travel with it (at most 4 KiB); `null` removes them. Answer: `state.ok`. */
   | { readonly t: "state.set"; readonly i: number; readonly d: unknown }
   | { readonly t: "state.get"; readonly i: number }
@@ -182,6 +184,11 @@ export type DirectReceipt = {
 export type ServerFrame =
   | WelcomeFrame
   | PresenceChangeFrame
+  /** The token ends in `inMs`; without a `refresh` by then the connection is closed with 4001. */
+  | { readonly t: "refresh.needed"; readonly inMs: number }
+  | { readonly t: "refresh.ok"; readonly i: number; readonly inMs?: number }
+  /** The server ended a subscription. */
+  | { readonly t: "unsubscribed"; readonly c: string; readonly why: string }
   /** `d` only as the answer to `state.get`; absent = there is none. */
   | { readonly t: "state.ok"; readonly i: number; readonly d?: unknown }
   | { readonly t: "inbox.ok"; readonly i: number; readonly e: string; readonly o: number }

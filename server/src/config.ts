@@ -3,6 +3,9 @@
 import { z } from "zod";
 import { LOG_LEVELS, booleanVariable, integerVariable, listVariable } from "@wscluster/platform";
 import { WIRE_DEFAULTS } from "@wscluster/protocol";
+import type { IdentityOptions } from "./auth/identity.ts";
+import { ACTIONS } from "./auth/permissions.ts";
+import type { Permission } from "./auth/permissions.ts";
 import { NO_LIMITS } from "./limits/limits.ts";
 import type { LimitSettings } from "./limits/limits.ts";
 import type { LiveSettings } from "./session/context.ts";
@@ -44,12 +47,23 @@ export const SERVER_VARIABLES = z.object({
     .describe("Keys of move tickets: the first signs, all verify. Absent = a random one."),
   WSC_ANONYMOUS: booleanVariable()
     .optional()
-    .describe("Let clients in without a token; absent = only while no WSC_JWT_SECRET is set."),
+    .describe("Let clients in without a token; absent = only while tokens cannot be checked."),
   WSC_JWT_SECRET: secret
     .optional()
     .describe(
-      "Key of HS256 tokens (claims sub, tenant; key = routing key for rebalancing; weight = 1 to 10 connections that the user counts for).",
+      "Key of HS256 tokens (claims sub, tenant, iat, exp, grants; key = routing key for rebalancing; weight = 1 to 10 connections that the user counts for).",
     ),
+  WSC_JWT_JWKS_URL: z
+    .url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" })
+    .optional()
+    .describe("Where the identity provider publishes the keys of its RS, PS, ES and EdDSA tokens."),
+  WSC_JWT_ISSUER: z.string().optional().describe("Claim iss that tokens must have; absent = any."),
+  WSC_JWT_AUDIENCE: z.string().optional().describe("Claim aud that tokens must have; absent = any."),
+  WSC_TOKEN_COOKIE: z
+    .string()
+    .regex(/^[\w.-]+$/, "must be the name of a cookie")
+    .optional()
+    .describe("Cookie that carries a browser's token; heeded from WSC_ALLOWED_ORIGINS only, which must not be empty."),
   WSC_ALLOWED_ORIGINS: listVariable().default([]).describe("Origins of browsers that may connect; empty = all."),
   WSC_ADDRESS_HEADER: z
     .string()
@@ -77,6 +91,19 @@ export const SERVER_VARIABLES = z.object({
 });
 
 export type ServerVariables = z.output<typeof SERVER_VARIABLES>;
+
+/** Who may connect, as the variables have it. */
+export function identityOptionsOf(variables: ServerVariables): IdentityOptions & { readonly tokenCookie?: string } {
+  const { WSC_JWT_SECRET, WSC_JWT_JWKS_URL, WSC_JWT_ISSUER, WSC_JWT_AUDIENCE, WSC_TOKEN_COOKIE } = variables;
+  return {
+    anonymous: variables.WSC_ANONYMOUS ?? (WSC_JWT_SECRET ?? WSC_JWT_JWKS_URL) === undefined,
+    ...(WSC_JWT_SECRET === undefined ? {} : { jwtSecret: WSC_JWT_SECRET }),
+    ...(WSC_JWT_JWKS_URL === undefined ? {} : { jwksUrl: WSC_JWT_JWKS_URL }),
+    ...(WSC_JWT_ISSUER === undefined ? {} : { issuer: WSC_JWT_ISSUER }),
+    ...(WSC_JWT_AUDIENCE === undefined ? {} : { audience: WSC_JWT_AUDIENCE }),
+    ...(WSC_TOKEN_COOKIE === undefined ? {} : { tokenCookie: WSC_TOKEN_COOKIE }),
+  };
+}
 
 /** Limits as the variables have them; the file may change each. */
 export function limitsOf(variables: ServerVariables): LimitSettings {
@@ -108,6 +135,20 @@ export const LIVE_FILE = z.object({
   history: z
     .object({ maxLength: count(1, 1_000_000).default(1_000), ttlSeconds: count(1, 604_800).default(300) })
     .prefault({}),
+  /** What everybody may do with which channels. Absent = everything; else what a rule, or a token's `grants`, allows. */
+  permissions: z
+    .array(
+      z.object({
+        /** `*` = any text, `{user}` and `{tenant}` = those of the identity. */
+        names: z.array(z.string().min(1).max(300)).min(1).max(64),
+        actions: z.array(z.enum(ACTIONS)).min(1),
+        tenants: z.array(z.string().min(1).max(128)).max(256).optional(),
+        startsAt: z.iso.datetime({ offset: true }).optional(),
+        endsAt: z.iso.datetime({ offset: true }).optional(),
+      }),
+    )
+    .max(256)
+    .optional(),
   /** What is missing is as the variables WSC_LIMIT_* have it; 0 = no limit. */
   limits: z
     .object({
@@ -155,7 +196,20 @@ export function liveSettingsOf(
       heartbeatMs: connections.heartbeatSeconds * 1_000,
       history: { maxLength: history.maxLength, ttlMs: history.ttlSeconds * 1_000 },
       limits: { ...limits, ...given(parsed.data.limits) },
+      ...(parsed.data.permissions === undefined ? {} : { permissions: parsed.data.permissions.map(permissionOf) }),
     },
+  };
+}
+
+type FileRule = NonNullable<z.output<typeof LIVE_FILE>["permissions"]>[number];
+
+function permissionOf({ names, actions, tenants, startsAt, endsAt }: FileRule): Permission {
+  return {
+    names,
+    actions,
+    ...(tenants === undefined ? {} : { tenants }),
+    ...(startsAt === undefined ? {} : { startsAtMs: Date.parse(startsAt) }),
+    ...(endsAt === undefined ? {} : { endsAtMs: Date.parse(endsAt) }),
   };
 }
 

@@ -5,7 +5,7 @@ import { configHelp, createLogger, handleSignals, loadConfig, settingsHelp } fro
 import { MemoryBroker } from "./broker/memory.ts";
 import type { Broker, BrokerPolicy } from "./broker/port.ts";
 import { RedisBroker } from "./broker/redis.ts";
-import { LIVE_FILE, SERVER_VARIABLES, limitsOf } from "./config.ts";
+import { LIVE_FILE, SERVER_VARIABLES, identityOptionsOf, limitsOf } from "./config.ts";
 import type { ServerVariables } from "./config.ts";
 import { createLiveFile } from "./live-file.ts";
 import { Pod } from "./pod.ts";
@@ -53,6 +53,9 @@ async function run(variables: ServerVariables): Promise<void> {
     variables.WSC_REDIS_URL === undefined
       ? new MemoryBroker({ policy })
       : new RedisBroker({ url: variables.WSC_REDIS_URL, prefix: variables.WSC_REDIS_PREFIX, policy, log });
+  if (variables.WSC_TOKEN_COOKIE !== undefined && variables.WSC_ALLOWED_ORIGINS.length === 0) {
+    log.warn("WSC_TOKEN_COOKIE is not heeded: without WSC_ALLOWED_ORIGINS any page could use its visitor's cookie");
+  }
   const pod = new Pod({
     broker,
     log,
@@ -67,8 +70,7 @@ async function run(variables: ServerVariables): Promise<void> {
     mode: variables.WSC_MODE,
     adminKeys: variables.WSC_ADMIN_KEYS,
     ticketKeys: variables.WSC_TICKET_KEYS,
-    anonymous: variables.WSC_ANONYMOUS ?? variables.WSC_JWT_SECRET === undefined,
-    ...(variables.WSC_JWT_SECRET === undefined ? {} : { jwtSecret: variables.WSC_JWT_SECRET }),
+    ...identityOptionsOf(variables),
     allowedOrigins: variables.WSC_ALLOWED_ORIGINS,
     terminationMs: variables.WSC_TERMINATION_SECONDS * 1_000,
   });

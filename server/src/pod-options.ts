@@ -2,11 +2,12 @@
 
 import type { PodMode } from "@wscluster/protocol";
 import type { Logger } from "@wscluster/platform";
+import type { IdentityOptions } from "./auth/identity.ts";
 import type { Broker } from "./broker/port.ts";
 import type { LiveSettings } from "./session/context.ts";
 import type { QueueMarks } from "./transport/client-socket.ts";
 
-export type PodOptions = {
+export type PodOptions = IdentityOptions & {
   readonly broker: Broker;
   readonly log: Logger;
   readonly settings: () => LiveSettings;
@@ -21,9 +22,9 @@ export type PodOptions = {
   readonly adminKeys: readonly string[];
   /** The first signs; empty = a random one, good for one pod alone. */
   readonly ticketKeys: readonly string[];
-  readonly anonymous: boolean;
-  readonly jwtSecret?: string;
   readonly allowedOrigins: readonly string[];
+  /** Cookie that carries a browser's token. Heeded only from allowed origins, of which there must be some. */
+  readonly tokenCookie?: string;
   readonly terminationMs: number;
   readonly marks?: QueueMarks;
   readonly helloDeadlineMs?: number;

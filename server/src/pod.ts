@@ -12,8 +12,8 @@ import {
 import type { IntentId, ModeRequest, PodMode, PodState } from "@wscluster/protocol";
 import { createAdminServer, createMetrics, signTicket, verifyTicket } from "@wscluster/platform";
 import type { AdminServer } from "@wscluster/platform";
-import { ServerPublisher } from "./app/publishing.ts";
-import { createIdentify } from "./auth/identity.ts";
+import type { ServerPublisher } from "./app/publishing.ts";
+import { Services } from "./app/services.ts";
 import { ProbeGate } from "./auth/probe-gate.ts";
 import type { PodEntry } from "./broker/port.ts";
 import { StoreWatch } from "./broker/store-settings.ts";
@@ -55,6 +55,7 @@ export class Pod {
   readonly hub: Hub;
   readonly mover: Mover;
   readonly metrics = createMetrics(SERVER_METRICS, true);
+  readonly services: Services;
   /** Publishes to channels, users, sessions, tenants and everybody. */
   readonly publisher: ServerPublisher;
   port = 0;
@@ -102,7 +103,6 @@ export class Pod {
     const { podUid, bootNonce } = this;
     this.#probes = new ProbeGate({ podUid, bootNonce, adminKeys: options.adminKeys });
     this.#store = new StoreWatch(broker, Date.now);
-    this.publisher = new ServerPublisher(broker);
     this.#ledger = new ReceiptLedger(broker, this.podKey);
     this.#receipts = new ReceiptView(broker, this.#ledger);
     this.hub = new Hub(broker, {
@@ -126,6 +126,8 @@ export class Pod {
       },
       Date.now(),
     );
+    this.services = new Services(options, this.hub, this.registry, Date.now);
+    this.publisher = this.services.publisher;
     this.mover = new Mover({
       podKey: this.podKey,
       registry: this.registry,
@@ -159,7 +161,7 @@ export class Pod {
       hasLease: () => this.#hasBeenReady,
       broker,
       hub: this.hub,
-      identify: createIdentify(options),
+      ...this.services.context,
       registry: this.registry,
       presence: new Presence(broker, this.podKey),
       control: new Control(this.podKey, broker, this.registry),
@@ -189,6 +191,7 @@ export class Pod {
         checkProbe: (header) => this.#probes.admits(header),
         checkToken: async (token) => (await this.#context.identify({ token })).ok,
         addressHeader: options.addressHeader,
+        tokenCookie: options.tokenCookie,
         admitsSocket: (address) => this.#limits.admitsSocket(address),
         headersTimeoutMs: options.headersTimeoutMs,
       },
@@ -240,6 +243,7 @@ export class Pod {
     this.adminPort = await this.#admin.start();
     // Probes answer from here on, also when the store does not: only the first Ready waits for it.
     await this.#beat();
+    this.services.orders.start();
     this.#wheel.start(() => settings().heartbeatMs);
     this.#every(this.#options.pollMs ?? POLL_MS, () => this.#poll());
     this.#every(BEAT_MS, () => this.#beat());
@@ -335,6 +339,7 @@ export class Pod {
   async #housekeeping(): Promise<void> {
     this.#vitals.sample(Date.now());
     this.hub.sweep();
+    this.services.tend(this.#context);
     await this.#ledger.flush();
     const { broker, settings } = this.#options;
     for (const { row } of this.registry.takeExpired(Date.now() - settings().sessionTtlMs)) {

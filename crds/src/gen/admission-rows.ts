@@ -41,7 +41,13 @@ export const ADMISSION_ROWS: readonly AdmissionRow[] = [
         connections: { maxPerPod: 5000, sessionTtlSeconds: 120, heartbeatSeconds: 20 },
         history: { maxLength: 100, ttlSeconds: 300 },
       },
-      auth: { anonymous: false, jwtSecretRef: { name: "jwt", key: "secret" }, allowedOrigins: ["https://example.com"] },
+      auth: {
+        anonymous: false,
+        jwtSecretRef: { name: "jwt", key: "secret" },
+        jwt: { jwksUrl: "https://idp.example/keys", issuer: "https://idp.example", audience: "chat" },
+        tokenCookie: "sid",
+        allowedOrigins: ["https://example.com"],
+      },
       edge: {
         enabled: true,
         replicas: 2,
@@ -188,6 +194,16 @@ export const ADMISSION_ROWS: readonly AdmissionRow[] = [
     refused: "must have at most 64 items",
   },
   { what: "a variable twice", spec: withServer({ env: [{ name: "A" }, { name: "A" }] }), refused: "Duplicate value" },
+  {
+    what: "keys of tokens that are no URL",
+    spec: withRest({ auth: { jwt: { jwksUrl: "idp.example/keys" } } }),
+    refused: "jwksUrl",
+  },
+  {
+    what: "a permission for something that does not exist",
+    spec: withRest({ config: { permissions: [{ names: ["*"], actions: ["fly"] }] } }),
+    refused: "actions",
+  },
   {
     what: "an origin twice",
     spec: withRest({ auth: { allowedOrigins: ["https://a", "https://a"] } }),

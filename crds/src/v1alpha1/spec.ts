@@ -336,6 +336,39 @@ export const webSocketClusterSpec = z
           })
           .optional()
           .describe("History of channels."),
+        permissions: z
+          .array(
+            z.strictObject({
+              names: z
+                .array(text(300))
+                .min(1)
+                .max(64)
+                .describe(
+                  "Channels (for `direct` users, for `rpc` routes): `*` is any text, `{user}` and `{tenant}` those of the client.",
+                )
+                .meta({ "x-kubernetes-list-type": "set" }),
+              actions: z
+                .array(z.enum(["subscribe", "publish", "history", "presence", "direct", "rpc"]))
+                .min(1)
+                .max(6)
+                .describe("What is allowed; `direct` is writing to a user's inbox.")
+                .meta({ "x-kubernetes-list-type": "set" }),
+              tenants: z
+                .array(text(128))
+                .max(256)
+                .optional()
+                .describe("Tenants that the rule is for; absent = all.")
+                .meta({ "x-kubernetes-list-type": "set" }),
+              startsAt: text(40).optional().describe("Not before this time (RFC 3339)."),
+              endsAt: text(40).optional().describe("Not from this time on (RFC 3339)."),
+            }),
+          )
+          .max(256)
+          .optional()
+          .describe(
+            "What clients may do. Absent = everything; else what a rule, or the `grants` of the client's token, allows.",
+          )
+          .meta({ "x-kubernetes-list-type": "atomic" }),
       })
       .optional()
       .describe("Live configuration: reaches running pods without a restart."),
@@ -349,6 +382,22 @@ export const webSocketClusterSpec = z
           })
           .optional()
           .describe("Secret that signs client tokens."),
+        jwt: z
+          .strictObject({
+            jwksUrl: text(2_048)
+              .regex(/^https?:\/\//)
+              .optional()
+              .describe("Where the identity provider publishes the keys of its tokens (RS, PS, ES, EdDSA)."),
+            issuer: text(2_048).optional().describe("Claim `iss` that tokens must have; absent = any."),
+            audience: text(2_048).optional().describe("Claim `aud` that tokens must have; absent = any."),
+          })
+          .optional()
+          .describe("Tokens of an identity provider."),
+        tokenCookie: text(128)
+          .optional()
+          .describe(
+            "Cookie that carries a browser's token; heeded from `allowedOrigins` only, which must not be empty.",
+          ),
         allowedOrigins: z
           .array(text(253))
           .max(64)

@@ -1,4 +1,5 @@
-import { connect, inbox, presence, sessionState } from "@wscluster/client";
+import { createHmac } from "node:crypto";
+import { connect, inbox, keepTokenFresh, presence, sessionState } from "@wscluster/client";
 import type { Client, Presence } from "@wscluster/client";
 import { MemoryStore, startServer } from "@wscluster/server/testing";
 import type { TestServer } from "@wscluster/server/testing";
@@ -200,5 +201,33 @@ describe("session state", () => {
     await until(() => ann.client.counters.newSessions === 1, "the new session");
     await until(() => [...store.sessions.values()].some(({ row }) => row.notes?.["state"] === "7"), "the state");
     expect(await state.get()).toBe(7);
+  });
+});
+
+describe("a token that ends", () => {
+  it("is renewed without the connection noticing, and ends it where nobody renews", async () => {
+    const secret = "a-secret-of-32-characters-000000";
+    const server = await startServer({ jwtSecret: secret });
+    cleanups.push(() => server.stop());
+    const edge = new TinyEdge([server]);
+    const nowS = () => Math.floor(Date.now() / 1_000);
+    const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const tokenFor = (seconds: number): string => {
+      const claims = { sub: "ann", iat: nowS() - 600, exp: nowS() + seconds };
+      const text = `${base64({ alg: "HS256" })}.${base64(claims)}`;
+      return `${text}.${createHmac("sha256", secret).update(text).digest("base64url")}`;
+    };
+    const open = () => {
+      const webSocket = (url: string, protocol: string) => new WebSocket(edge.targetOf(new URL(url)), protocol);
+      const client = connect({ url: "ws://edge.test/ws", token: () => tokenFor(1), webSocket });
+      cleanups.push(() => client.close());
+      return client;
+    };
+    const [kept, cut] = [open(), open()];
+    keepTokenFresh(kept, () => tokenFor(600));
+    await Promise.all([kept.ready(), cut.ready()]);
+    await until(() => cut.counters.disconnects > 0, "the end of the token");
+    expect(kept.counters.disconnects).toBe(0);
+    await until(() => cut.counters.resumes > 0, "the resume with a new token");
   });
 });

@@ -72,6 +72,11 @@ export const CLIENT_FRAME_ROWS: FrameRows<ClientFrame> = {
   },
   ping: { meaning: "Is anybody there? Answer: `pong`.", fields: { i: REQUEST } },
   pong: { meaning: "Answer to the server's `ping`.", fields: {} },
+  refresh: {
+    meaning:
+      "A new token in the place of the one that the session has, of the same user and tenant. Its grants hold from now on. Answer: `refresh.ok`.",
+    fields: { i: REQUEST, token: ["text", "Signed token."] },
+  },
   "state.set": {
     meaning:
       "Keep something with the session: it travels with moves and resumes and ends with the session. Answer: `state.ok`.",

@@ -92,6 +92,18 @@ export const SERVER_FRAME_ROWS: FrameRows<ServerFrame> = {
       more: ["boolean", "More can be had after the last item."],
     },
   },
+  "refresh.needed": {
+    meaning: "The token ends soon: send `refresh`, or the connection is closed with 4001 when it ends.",
+    fields: { inMs: ["ms", "Until it ends."] },
+  },
+  "refresh.ok": {
+    meaning: "The new token counts.",
+    fields: { i: REQUEST, inMs: ["ms", "Until it ends; absent = it does not end.", "optional"] },
+  },
+  unsubscribed: {
+    meaning: "The server ended a subscription: what the token allows has changed.",
+    fields: { c: CHANNEL, why: ["text", "For people."] },
+  },
   "state.ok": {
     meaning: "Answer to `state.set` and `state.get`.",
     fields: { i: REQUEST, d: ["any JSON", "What is kept, for `state.get`; absent = nothing.", "optional"] },

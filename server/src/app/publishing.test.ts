@@ -32,7 +32,7 @@ describe("publishing to", () => {
     const [one, two] = [new ListeningBroker({ store }), new ListeningBroker({ store })];
     const [a, b] = [await server({ broker: one }), await server({ broker: two })];
     const [phone, laptop, bob] = [await device(a.url, "ann"), await device(a.url, "ann"), await device(a.url, "bob")];
-    expect(two.listens).toEqual([]);
+    expect(two.listens).toEqual(["/~orders"]);
     const { publisher } = b.pod;
     await publisher.publish({ type: "user", id: "ann" }, "to ann");
     await publisher.publish({ type: "session", id: laptop.session }, "to the laptop");

@@ -1,6 +1,6 @@
 // One socket's conversation: hello -> [prepared ->] ready -> left -> closed. Not here: opening (open.ts), moves (drain/), bytes.
 
-import { CLOSE_CODES, WIRE_ERRORS } from "@wscluster/protocol";
+import { CLOSE_CODES, USER_CHANNEL, WIRE_ERRORS } from "@wscluster/protocol";
 import type {
   Capability,
   ClientFrame,
@@ -10,8 +10,12 @@ import type {
   Ticket,
   WireErrorName,
 } from "@wscluster/protocol";
+import type { Authentication } from "../auth/identity.ts";
+import { permits } from "../auth/permissions.ts";
+import type { Action } from "../auth/permissions.ts";
 import { NO_PLACE, placeOf } from "../auth/placement.ts";
 import type { Place } from "../auth/placement.ts";
+import { AUTH_NOTE, authOf } from "../auth/revocations.ts";
 import { BrokerUnavailable } from "../broker/port.ts";
 import type { SessionRow } from "../broker/port.ts";
 import type { Subscriber, Subscription } from "../hub/subscription.ts";
@@ -76,6 +80,12 @@ export class Connection implements SocketOwner {
   #backlog: Decoded[] = [];
   readonly publishes = new PublishLane();
   readonly #helloTimer: NodeJS.Timeout;
+  #authText: string | undefined;
+  #auth: Authentication | undefined;
+  /** The client was told that its token ends. */
+  askedToRefresh = false;
+  /** An ended token is borne until then. */
+  graceUntilMs = 0;
 
   constructor(socket: ClientSocket, context: SessionContext, helloDeadlineMs: number) {
     this.socket = socket;
@@ -185,7 +195,7 @@ export class Connection implements SocketOwner {
     if (registry.release(row.id, this)) this.context.limits?.release(this.holder(row));
     if (former === "ready" || former === "left") this.context.moves.closed(this);
     if (former === "ready" && this.isStored) {
-      if (code === CLOSE_CODES.normal.code) void this.#forget(row);
+      if (code === CLOSE_CODES.normal.code || code === CLOSE_CODES.forbidden.code) void this.#forget(row);
       else registry.lose(row, now());
     }
   }
@@ -252,12 +262,37 @@ export class Connection implements SocketOwner {
     for (const decoded of backlog) this.#onDecoded(decoded);
   }
 
-  mayWrite(i: number | undefined, isNamed: boolean): boolean {
+  /** @param isNamed the channel has a name that may be used for this. */
+  mayWrite(i: number | undefined, isNamed: boolean, action?: Action, name = ""): boolean {
     if (this.state === "prepared") this.fail("not-ready", i);
     else if (this.state === "left") this.fail("fenced", i);
     else if (!isNamed) this.fail("bad-channel", i);
+    else if (action !== undefined && !this.permits(action, name)) this.fail("forbidden", i);
     else return this.state === "ready";
     return false;
+  }
+
+  /** What the token said; `undefined` for anonymous users. */
+  get auth(): Authentication | undefined {
+    const text = this.row?.notes?.[AUTH_NOTE];
+    if (text !== this.#authText) {
+      this.#authText = text;
+      this.#auth = text === undefined ? undefined : authOf(text);
+    }
+    return this.#auth;
+  }
+
+  /** @param name of a channel; with `direct` of an inbox as `~user/NAME`, with `rpc` of a route. */
+  permits(action: Action, name: string): boolean {
+    const { row, context } = this;
+    const rules = context.settings().permissions;
+    const grants = this.auth?.grants;
+    if (!row || (rules === undefined && grants === undefined)) return true;
+    const { user, tenant } = row;
+    const facts = { user, tenant, nowMs: context.now(), rules, grants };
+    if (name.startsWith(USER_CHANNEL)) return permits(facts, "direct", name.slice(USER_CHANNEL.length));
+    // The own inbox and the like are nobody else's.
+    return name.startsWith("~") || permits(facts, action, name);
   }
 
   // ---- moves --------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 import type { SERVER_METRICS, Ticket } from "@wscluster/protocol";
 import type { Logger, Metrics } from "@wscluster/platform";
 import type { Identify } from "../auth/identity.ts";
+import type { Permission } from "../auth/permissions.ts";
+import type { Revocations } from "../auth/revocations.ts";
 import type { Broker } from "../broker/port.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Limits, LimitSettings } from "../limits/limits.ts";
@@ -19,6 +21,8 @@ export type LiveSettings = {
   readonly history: { readonly maxLength: number; readonly ttlMs: number };
   /** Absent = none. */
   readonly limits?: LimitSettings;
+  /** Absent = everything is allowed, as far as tokens do not say. */
+  readonly permissions?: readonly Permission[];
 };
 
 /** What moves need to hear from connections. */
@@ -38,6 +42,7 @@ export type SessionContext = {
   readonly broker: Broker;
   readonly hub: Hub;
   readonly identify: Identify;
+  readonly revocations: Revocations;
   readonly registry: Registry;
   readonly control: Control;
   readonly presence: Presence;

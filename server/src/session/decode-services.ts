@@ -26,6 +26,8 @@ export function serviceFrameOf(value: Json): ClientFrame | string {
       if (!isCount(i) || !isName(e) || !isCount(o) || !/^\S{1,64}$/.test(e)) return `${t} needs i, e and o`;
       return { t, i, e, o, ...(read === true ? { read } : {}) };
     }
+    case "refresh":
+      return isCount(i) && isName(value["token"]) ? { t, i, token: value["token"] } : `${t} needs i and token`;
     case "state.set":
       return isCount(i) && "d" in value ? { t, i, d: value["d"] } : `${t} needs i and d`;
     case "state.get":

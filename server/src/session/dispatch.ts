@@ -2,6 +2,7 @@
 
 import { INBOX_CHANNEL } from "@wscluster/protocol";
 import type { ClientFrame } from "@wscluster/protocol";
+import { answerRefresh } from "../auth/refresh.ts";
 import { BrokerUnavailable } from "../broker/port.ts";
 import { answerInbox } from "../inbox/requests.ts";
 import { answerPresence } from "../presence/requests.ts";
@@ -14,6 +15,7 @@ import { answerState } from "./notes.ts";
 
 /** In place of a channel's name, for the order of requests about the state. */
 const STATE_TURN = "~state";
+const TOKEN_TURN = "~token";
 
 export type SessionFrame = Exclude<ClientFrame, { readonly t: "commit" }>;
 
@@ -32,15 +34,16 @@ export function dispatch(connection: Connection, frame: SessionFrame, data: stri
       connection.end("protocolError");
       return;
     case "pub":
-      if (connection.mayWrite(frame.i, isWritable(frame.c))) connection.publishes.add(connection, frame, data);
+      if (connection.mayWrite(frame.i, isWritable(frame.c), "publish", frame.c))
+        connection.publishes.add(connection, frame, data);
       return;
     case "pub.ephemeral":
-      if (connection.mayWrite(undefined, isChannelName(frame.c)) && row) {
+      if (connection.mayWrite(undefined, isChannelName(frame.c), "publish", frame.c) && row) {
         context.broker.publishEphemeral(`${row.tenant}/${frame.c}`, row.user, data);
       }
       return;
     case "sub":
-      if (connection.mayWrite(frame.i, isReadable(frame.c))) {
+      if (connection.mayWrite(frame.i, isReadable(frame.c), "subscribe", frame.c)) {
         turns.run(frame.c, () =>
           timed(context.metrics, "sub", () => subscribe(connection, frame.i, frame.c, frame.from)),
         );
@@ -56,7 +59,7 @@ export function dispatch(connection: Connection, frame: SessionFrame, data: stri
     case "presence.watch":
     case "presence.unwatch":
     case "presence.get":
-      if (connection.mayWrite(frame.i, isChannelName(frame.c))) {
+      if (connection.mayWrite(frame.i, isChannelName(frame.c), "presence", frame.c)) {
         serve(connection, frame.i, frame.c, () => answerPresence(connection, frame, data));
       }
       return;
@@ -73,8 +76,14 @@ export function dispatch(connection: Connection, frame: SessionFrame, data: stri
       }
       return;
     case "fetch":
-      if (isReadable(frame.c)) void timed(context.metrics, "fetch", () => answerFetch(connection, frame));
-      else connection.fail("bad-channel", frame.i);
+      if (!isReadable(frame.c)) connection.fail("bad-channel", frame.i);
+      else if (!connection.permits("history", frame.c)) connection.fail("forbidden", frame.i);
+      else void timed(context.metrics, "fetch", () => answerFetch(connection, frame));
+      return;
+    case "refresh":
+      if (connection.mayWrite(frame.i, true)) {
+        serve(connection, frame.i, TOKEN_TURN, () => answerRefresh(connection, frame));
+      }
   }
 }
 

@@ -2,7 +2,8 @@
 
 import { WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { HelloFrame, Position, Ticket } from "@wscluster/protocol";
-import { placementNotes } from "../auth/placement.ts";
+import { identityNotes } from "../auth/identity-notes.ts";
+import { isStillWelcome, renewed } from "../auth/refresh.ts";
 import { LEASE_MS } from "../broker/port.ts";
 import type { LoadedSession, ReceiptOf, SessionRow } from "../broker/port.ts";
 import type { Connection } from "./connection.ts";
@@ -53,9 +54,12 @@ async function takeOver(
     const { row } = loaded;
     const { instance } = hello;
     if (await isElsewhere(context, loaded, instance)) return "elsewhere";
+    if (!(await isStillWelcome(context, row))) return undefined;
     const receipt = receiptOf(context, hello.ticket, row);
     const g = await context.broker.takeOver(row.id, row.g, context.podKey, receipt, instance);
-    if (g !== undefined) return { ...row, g, owner: context.podKey, ...(instance === undefined ? {} : { instance }) };
+    if (g === undefined) continue;
+    const taken = { ...row, g, owner: context.podKey, ...(instance === undefined ? {} : { instance }) };
+    return renewed(context, hello, taken);
   }
   return undefined;
 }
@@ -80,9 +84,15 @@ function receiptOf(context: SessionContext, text: string | undefined, row: Sessi
 
 async function openNew(connection: Connection, hello: HelloFrame): Promise<void> {
   const { context } = connection;
-  const result = await context.identify(hello);
+  const token = hello.token ?? connection.socket.arrival.token;
+  const result = await context.identify({ ...hello, ...(token === undefined ? {} : { token }) });
   if (!result.ok) {
-    connection.fail("forbidden", undefined, { message: result.message });
+    connection.fail(result.isTransient ? "unavailable" : "forbidden", undefined, { message: result.message });
+    connection.end(result.isTransient ? "backoff" : "unauthorized");
+    return;
+  }
+  if (await context.revocations.isRevoked(result.identity)) {
+    connection.fail("forbidden", undefined, { message: "The token was revoked." });
     connection.end("unauthorized");
     return;
   }
@@ -99,7 +109,7 @@ async function openNew(connection: Connection, hello: HelloFrame): Promise<void>
     id: newSessionId(),
     user: result.identity.user,
     tenant: result.identity.tenant,
-    ...placementNotes(result.identity),
+    ...identityNotes(result.identity),
     device: hello.device?.slice(0, 128) ?? "",
     ...(hello.instance === undefined ? {} : { instance: hello.instance }),
     g: 1,
@@ -164,7 +174,9 @@ async function begin(connection: Connection, hello: HelloFrame, row: SessionRow,
   });
   const pace = how.prepared ? undefined : context.pace();
   if (pace) connection.send({ t: "pace", ...pace });
-  const subscriptions = wanted(hello, how.resumed ? row.channels : []);
+  const subscriptions = wanted(hello, how.resumed ? row.channels : []).filter(([channel]) =>
+    connection.permits("subscribe", channel),
+  );
   const added = subscriptions.map(([channel]) => channel).filter((channel) => !row.channels.includes(channel));
   connection.opened(how.prepared ? "prepared" : "ready");
   if (added.length > 0 && !how.prepared) await context.broker.changeChannels(row.id, row.g, added, []);

@@ -3,7 +3,7 @@
 
 import { CLOSE_CODES, WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { PlainServerFrame, ServerFrame } from "@wscluster/protocol";
-import { placementNotes } from "../auth/placement.ts";
+import { identityNotes } from "../auth/identity-notes.ts";
 import { BrokerUnavailable } from "../broker/port.ts";
 import type { Subscriber, Subscription } from "../hub/subscription.ts";
 import type { ClientSocket } from "../transport/client-socket.ts";
@@ -51,6 +51,8 @@ export class PlainConnection extends Connection implements Subscriber {
     } else if (frame.t === "err") {
       const { code, message, i } = frame;
       this.say({ type: "error", code, message, ...(i ? { id: i } : {}) });
+    } else if (frame.t === "unsubscribed") {
+      this.say({ type: "unsubscribed", channel: frame.c });
     } else if (frame.t === "pace") {
       this.say({ type: "server_shutdown", closing: false, ...windowOf(frame) });
     }
@@ -149,6 +151,9 @@ export class PlainConnection extends Connection implements Subscriber {
     if (typeof channel !== "string" || !isChannelName(channel)) {
       return this.#refuse("bad-channel", "The channel name is empty, too long or reserved.", id);
     }
+    if (type !== "unsubscribe" && !this.permits(type, channel)) {
+      return this.#refuse("forbidden", "The permissions of this identity do not allow it.", id);
+    }
     if (type === "publish") return this.#publish(channel, memberText(text, "data") ?? "null", id);
     if (type === "subscribe") return this.#subscribe(channel, id);
     const subscription = this.subscriptions.get(channel);
@@ -161,23 +166,24 @@ export class PlainConnection extends Connection implements Subscriber {
     this.stopHelloTimer();
     this.state = "opening";
     const { context } = this;
-    const { token, user } = frame["type"] === "authenticate" ? frame : {};
+    const { token = this.socket.arrival.token, user } = frame["type"] === "authenticate" ? frame : {};
     const result = await context.identify({
       ...(typeof token === "string" ? { token } : {}),
       ...(typeof user === "string" ? { user } : {}),
     });
     if (this.hasClosed()) return;
     if (!result.ok) {
-      this.end("unauthorized");
+      this.end(result.isTransient ? "backoff" : "unauthorized");
       return;
     }
+    if (await context.revocations.isRevoked(result.identity)) return this.end("unauthorized");
+    const { user: name, tenant } = result.identity;
     if (context.limits?.admitsSession(this.holder(result.identity)) === false) {
       this.end("quotaExceeded");
       return;
     }
     const id = newSessionId();
-    const { user: name, tenant } = result.identity;
-    const notes = placementNotes(result.identity);
+    const notes = identityNotes(result.identity);
     this.row = { id, user: name, tenant, ...notes, device: "", g: 1, owner: context.podKey, digest: "", channels: [] };
     this.producer = { id: `plain-${id}`, gen: 1 };
     this.state = "ready";

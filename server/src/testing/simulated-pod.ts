@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import { NAMED_ARRIVAL, SERVER_METRICS, WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { IntentId } from "@wscluster/protocol";
 import { createLogger, createMetrics, signTicket, verifyTicket } from "@wscluster/platform";
+import { Revocations } from "../auth/revocations.ts";
 import { createIdentify } from "../auth/identity.ts";
 import { MemoryBroker } from "../broker/memory.ts";
 import type { MemoryBrokerOptions, MemoryStore } from "../broker/memory.ts";
@@ -126,6 +127,7 @@ export class SimulatedPod {
       broker: this.#broker,
       hub: this.hub,
       identify: createIdentify({ anonymous: true }),
+      revocations: new Revocations(this.#broker),
       registry: this.registry,
       presence: new Presence(this.#broker, key),
       control: new Control(key, this.#broker, this.registry),

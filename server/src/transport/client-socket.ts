@@ -40,6 +40,8 @@ export type Arrival = {
   readonly edge: string;
   /** Of the client, as far as it is known. */
   readonly address?: string;
+  /** That a cookie brought. */
+  readonly token?: string;
   /** The operator's synthetic client. */
   readonly probe?: boolean;
 };

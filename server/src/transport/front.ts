@@ -33,6 +33,8 @@ export type FrontOptions = {
   /** Header in which a proxy that is trusted tells the client's address; absent = the peer of the TCP connection. */
   readonly addressHeader: string | undefined;
   readonly admitsSocket: (address: string) => boolean;
+  /** Cookie that carries a token; heeded only where origins are checked, else any page could use its visitor's. */
+  readonly tokenCookie: string | undefined;
   /** How long a client may take for its request's headers. Default 5 s. */
   readonly headersTimeoutMs: number | undefined;
 };
@@ -165,12 +167,16 @@ export class Front {
   #take(request: IncomingMessage, socket: Socket, head: Buffer, admitted: Omit<Arrival, "edge">): void {
     const { named, plain, address, probe } = admitted;
     const edge = headerOf(request, EDGE_HEADER) ?? "";
+    const { tokenCookie, allowedOrigins } = this.#options;
+    const token =
+      allowedOrigins.length > 0 && probe !== true ? cookieOf(request.headers.cookie, tokenCookie) : undefined;
     const arrival: Arrival = {
       named,
       plain,
       edge,
       ...(address === undefined ? {} : { address }),
       ...(probe === true ? { probe } : {}),
+      ...(token === undefined ? {} : { token }),
     };
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       socket.setNoDelay(true);
@@ -205,6 +211,15 @@ const CLIENT_ERRORS: Readonly<Record<string, UpgradeErrorCode>> = {
 function headerOf(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value[0] : value;
+}
+
+function cookieOf(cookies: string | undefined, name: string | undefined): string | undefined {
+  if (cookies === undefined || name === undefined) return undefined;
+  for (const part of cookies.split(";")) {
+    const at = part.indexOf("=");
+    if (part.slice(0, at).trim() === name) return part.slice(at + 1).trim();
+  }
+  return undefined;
 }
 
 function pathOf(request: IncomingMessage): string {

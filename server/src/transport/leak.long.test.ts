@@ -145,7 +145,8 @@ describe("connections that come and go", () => {
     expect(leastGrowth("externalBytes"), JSON.stringify(rounds)).toBeLessThan(1_024);
     expect(leastGrowth("heapBytes"), JSON.stringify(rounds)).toBeLessThan(64 * 1_024);
     expect(instances()).toEqual(atFirst);
-    expect(queryObjects(Channel, { format: "count" })).toBeLessThanOrEqual(20);
+    // One more is the pod's own, for its orders.
+    expect(queryObjects(Channel, { format: "count" })).toBeLessThanOrEqual(21);
     expect(a.pod.registry.isEmpty).toBe(true);
   });
 });

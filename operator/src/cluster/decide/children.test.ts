@@ -13,7 +13,12 @@ const SPEC = {
     resources: { limits: { memory: "1Gi" } },
   },
   redis: { urlSecretRef: { name: "store", key: "url" } },
-  auth: { jwtSecretRef: { name: "jwt", key: "secret" }, allowedOrigins: ["https://a", "https://b"] },
+  auth: {
+    jwtSecretRef: { name: "jwt", key: "secret" },
+    jwt: { jwksUrl: "https://idp/keys", issuer: "idp", audience: "chat" },
+    tokenCookie: "sid",
+    allowedOrigins: ["https://a", "https://b"],
+  },
 };
 
 function manifests(spec: Record<string, unknown> = SPEC): Manifest[] {
@@ -53,6 +58,8 @@ describe("server pods", () => {
     const value = (name: string) => env.find((one) => one.name === name)?.value;
     expect([value("WSC_PORT"), value("WSC_REDIS_PREFIX"), value("GREETING")]).toEqual(["9000", "apps.chat", "hi"]);
     expect(value("WSC_ALLOWED_ORIGINS")).toBe("https://a,https://b");
+    const token = ["WSC_JWT_JWKS_URL", "WSC_JWT_ISSUER", "WSC_JWT_AUDIENCE", "WSC_TOKEN_COOKIE"];
+    expect(token.map(value)).toEqual(["https://idp/keys", "idp", "chat", "sid"]);
     const secrets = ["WSC_REDIS_URL", "WSC_ADMIN_KEYS", "WSC_TICKET_KEYS", "WSC_JWT_SECRET"];
     expect(env.filter((one) => secrets.includes(one.name)).map((one) => one.valueFrom)).toEqual([
       { secretKeyRef: { name: "store", key: "url" } },

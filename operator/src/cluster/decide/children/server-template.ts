@@ -99,6 +99,10 @@ function serverEnvFor(
     ...(auth.jwtSecretRef === undefined
       ? []
       : [secretEnv("WSC_JWT_SECRET", auth.jwtSecretRef.name, auth.jwtSecretRef.key)]),
+    ...plainEnv("WSC_JWT_JWKS_URL", auth.jwt?.jwksUrl),
+    ...plainEnv("WSC_JWT_ISSUER", auth.jwt?.issuer),
+    ...plainEnv("WSC_JWT_AUDIENCE", auth.jwt?.audience),
+    ...plainEnv("WSC_TOKEN_COOKIE", auth.tokenCookie),
     ...(auth.allowedOrigins === undefined || auth.allowedOrigins.length === 0
       ? []
       : [{ name: "WSC_ALLOWED_ORIGINS", value: auth.allowedOrigins.join(",") }]),
@@ -108,6 +112,10 @@ function serverEnvFor(
 
 export function fieldEnv(name: string, fieldPath: string): EnvVar {
   return { name, valueFrom: { fieldRef: { apiVersion: "v1", fieldPath } } };
+}
+
+function plainEnv(name: string, value: string | undefined): EnvVar[] {
+  return value === undefined ? [] : [{ name, value }];
 }
 
 function secretEnv(name: string, secret: string, key: string): EnvVar {

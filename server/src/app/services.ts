@@ -1,0 +1,66 @@
+// What a pod does beside moving frames: publishing by itself, orders to all pods, tokens. Not here: the parts.
+
+import { randomUUID } from "node:crypto";
+import { createIdentify } from "../auth/identity.ts";
+import type { IdentityOptions } from "../auth/identity.ts";
+import { tendTokens } from "../auth/refresh.ts";
+import { Revocations } from "../auth/revocations.ts";
+import { BrokerUnavailable } from "../broker/port.ts";
+import type { Broker } from "../broker/port.ts";
+import type { Hub } from "../hub/hub.ts";
+import type { SessionContext } from "../session/context.ts";
+import type { Registry } from "../session/registry.ts";
+import { Orders } from "./orders.ts";
+import type { Order } from "./orders.ts";
+import { ServerPublisher } from "./publishing.ts";
+
+export type ServicesOptions = IdentityOptions & { readonly broker: Broker };
+
+export class Services {
+  readonly publisher: ServerPublisher;
+  readonly orders: Orders;
+  readonly #broker: Broker;
+  readonly #now: () => number;
+  /** What connections need of it. */
+  readonly context: Pick<SessionContext, "identify" | "revocations">;
+
+  constructor(options: ServicesOptions, hub: Hub, registry: Registry, now: () => number) {
+    const { broker } = options;
+    this.#broker = broker;
+    this.#now = now;
+    this.publisher = new ServerPublisher(broker);
+    this.orders = new Orders(hub, broker, registry);
+    this.context = { identify: createIdentify(options), revocations: new Revocations(broker) };
+  }
+
+  /** Ends the user's sessions; tokens that were issued until now are refused from now on. Rejects with `BrokerUnavailable`. */
+  async revokeUser(tenant: string, user: string): Promise<void> {
+    await this.context.revocations.revoke(tenant, user, this.#now());
+    await this.#order({ kind: "revoke", tenant, user });
+  }
+
+  /** Ends one session for good. Rejects with `BrokerUnavailable`. */
+  async revokeSession(session: string): Promise<void> {
+    const loaded = await this.#broker.loadSession(session);
+    if (loaded) await this.#broker.endSession(session, loaded.row.g);
+    await this.#order({ kind: "revoke", session });
+  }
+
+  /** Closes connections; they may come back at once. Rejects with `BrokerUnavailable`. */
+  async disconnect(
+    whom: { readonly tenant: string; readonly user: string } | { readonly session: string },
+  ): Promise<void> {
+    await this.#order({ kind: "disconnect", ...whom });
+  }
+
+  async #order(order: Order): Promise<void> {
+    if (await this.orders.give(order, randomUUID())) return;
+    throw new BrokerUnavailable("cannot order the end of sessions: the store did not answer in time");
+  }
+
+  /** Once a second. */
+  tend(context: SessionContext): void {
+    this.orders.start();
+    tendTokens(context);
+  }
+}
