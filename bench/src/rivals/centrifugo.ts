@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { binaryPath } from "@wscluster/e2e";
-import { type Contender, TOKEN_KEY } from "./contender.ts";
+import { type Command, type Contender, type Launch, TOKEN_KEY } from "./contender.ts";
 import { buildProgram } from "./programs.ts";
 import { tokenFor } from "./token.ts";
 import { HISTORY } from "./wscluster.ts";
@@ -30,6 +30,34 @@ export function centrifugePublish(id: number, channel: string, data: string): st
   return `{"id":${id + 1_000},"publish":{"channel":"${channel}","data":${data}}}`;
 }
 
+/** @param more settings beside those that every run has. */
+export async function centrifugoCommand(
+  launch: Launch,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<Command> {
+  const { port, sidePort, scratch } = launch;
+  const file = join(scratch, "centrifugo.json");
+  const settings = {
+    http_server: { address: "127.0.0.1", port: String(port), internal_port: String(sidePort) },
+    log: { level: "error" },
+    debug: { enabled: true },
+    prometheus: { enabled: true },
+    client: { token: { hmac_secret_key: TOKEN_KEY }, ping_interval: "300s", pong_timeout: "200s" },
+    channel: {
+      without_namespace: {
+        history_size: HISTORY.messages,
+        history_ttl: `${HISTORY.seconds}s`,
+        force_recovery: true,
+        allow_subscribe_for_client: true,
+        allow_publish_for_client: true,
+      },
+    },
+    ...more,
+  };
+  await writeFile(file, JSON.stringify(settings));
+  return { argv: [binaryPath(PART.name, PART.version), "--config", file], env: {} };
+}
+
 function centrifugo(name: string, websocket: Readonly<Record<string, number | boolean>>): Contender {
   return {
     name,
@@ -37,28 +65,7 @@ function centrifugo(name: string, websocket: Readonly<Record<string, number | bo
     history: "memory",
     collector: "pprof",
     prepare: (progress, signal) => buildProgram(PART, progress, signal),
-    command: async ({ port, sidePort, scratch }) => {
-      const file = join(scratch, "centrifugo.json");
-      const settings = {
-        http_server: { address: "127.0.0.1", port: String(port), internal_port: String(sidePort) },
-        log: { level: "error" },
-        debug: { enabled: true },
-        prometheus: { enabled: true },
-        websocket,
-        client: { token: { hmac_secret_key: TOKEN_KEY }, ping_interval: "300s", pong_timeout: "200s" },
-        channel: {
-          without_namespace: {
-            history_size: HISTORY.messages,
-            history_ttl: `${HISTORY.seconds}s`,
-            force_recovery: true,
-            allow_subscribe_for_client: true,
-            allow_publish_for_client: true,
-          },
-        },
-      };
-      await writeFile(file, JSON.stringify(settings));
-      return { argv: [binaryPath(PART.name, PART.version), "--config", file], env: {} };
-    },
+    command: (launch) => centrifugoCommand(launch, { websocket }),
     path: "/connection/websocket",
     join: (index, channels) => centrifugeJoin(channels, tokenFor(`user-${index}`)),
     joined: { text: '"subscribe":', per: "channel" },

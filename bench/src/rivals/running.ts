@@ -61,6 +61,8 @@ export type StartOptions = {
   readonly signal: AbortSignal;
   /** Whether memory will be collected. */
   readonly collects?: boolean;
+  /** Alone on its core, as it is unless told; several servers at once share all cores. */
+  readonly isPinned?: boolean;
   /** In place of the contender's own. */
   readonly command?: (launch: Launch) => Promise<Command>;
 };
@@ -71,7 +73,8 @@ export async function startContender(contender: Contender, options: StartOptions
   const collects = options.collects ?? false;
   const launch = { port: await freePort(), sidePort: await freePort(), scratch, collects };
   const { argv, env } = await command(launch);
-  const child = spawn("taskset", ["-c", String(SERVER_CORE), ...argv], {
+  const [program, ...rest] = options.isPinned === false ? argv : ["taskset", "-c", String(SERVER_CORE), ...argv];
+  const child = spawn(program ?? "", rest, {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, ...env },
   });
