@@ -1,7 +1,7 @@
 // Reading back what a channel held. Not here: catching up after a break, which subscriptions do by themselves.
 
 import type { Position } from "@wscluster/protocol";
-import { WIRE_DEFAULTS } from "@wscluster/protocol";
+import { CLIENT_DEFAULTS } from "@wscluster/protocol";
 import type { Client } from "./client.ts";
 import { isClientError } from "./errors.ts";
 import type { Message } from "./subscription.ts";
@@ -21,7 +21,7 @@ export async function history<T = unknown>(
   client: Client,
   channel: string,
   from: Position,
-  n: number = WIRE_DEFAULTS.pageSize,
+  n: number = CLIENT_DEFAULTS.pageSize,
   { signal }: { readonly signal?: AbortSignal } = {},
 ): Promise<HistoryPage<T>> {
   const messages: Message<T>[] = [];
@@ -30,7 +30,7 @@ export async function history<T = unknown>(
     signal?.throwIfAborted();
     await untilAborted(client.ready(), signal);
     try {
-      const want = Math.min(n - messages.length, WIRE_DEFAULTS.pageSize);
+      const want = Math.min(n - messages.length, CLIENT_DEFAULTS.pageSize);
       const page = await untilAborted(client.wire.fetch(channel, at, want), signal);
       let epoch = page.e;
       for (const item of page.items) {

@@ -1,7 +1,7 @@
 // One WebSocket: opening with a deadline, frames in and out, signs of life, and an end that is told once. Not here: what frames mean.
 
 import type { ClientFrame, Position, ServerFrame, WelcomeFrame } from "@wscluster/protocol";
-import { CLOSE, SUBPROTOCOL, WIRE_DEFAULTS } from "@wscluster/protocol";
+import { CLOSE, SUBPROTOCOL, CLIENT_DEFAULTS } from "@wscluster/protocol";
 import type { Clock, TimerHandle } from "./clock.ts";
 import type { Feeds } from "./subscriptions.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -132,7 +132,7 @@ export class Link {
       },
     };
     this.#watchdog?.stop();
-    this.#watchdog = new Watchdog(host, this.#clock, frame.heartbeatMs || WIRE_DEFAULTS.heartbeatMs);
+    this.#watchdog = new Watchdog(host, this.#clock, frame.heartbeatMs || CLIENT_DEFAULTS.heartbeatMs);
   }
 
   #down(code: number, reason: string): void {

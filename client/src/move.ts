@@ -9,7 +9,7 @@
 // so both sockets are left and a plain resume decides.
 
 import type { MigrateFrame, ServerFrame, WireErrorName } from "@wscluster/protocol";
-import { WIRE_DEFAULTS } from "@wscluster/protocol";
+import { CLIENT_DEFAULTS } from "@wscluster/protocol";
 import type { Clock, TimerHandle } from "./clock.ts";
 import type { Link } from "./link.ts";
 
@@ -153,7 +153,7 @@ export class Move {
   #commit(): void {
     if (!this.#go("commit")) return;
     this.#committingAtMs = this.#clock.now();
-    this.#arm(WIRE_DEFAULTS.requestTimeoutMs, () => this.#unknown());
+    this.#arm(CLIENT_DEFAULTS.requestTimeoutMs, () => this.#unknown());
     this.#host.onCommitting(this);
     this.#sendCommit();
   }
@@ -172,7 +172,7 @@ export class Move {
 
   #onCommitted(generation: number): void {
     if (!this.#go("committed")) return;
-    this.#arm(WIRE_DEFAULTS.requestTimeoutMs, () => this.#settle());
+    this.#arm(CLIENT_DEFAULTS.requestTimeoutMs, () => this.#settle());
     this.#host.onCommitted(this, generation, this.#clock.now() - this.#committingAtMs);
     this.advance();
   }

@@ -1,7 +1,7 @@
 // What `connect` takes, and the defaults. Not here: subscribe and publish options.
 
 import type { Producer } from "@wscluster/protocol";
-import { WIRE_DEFAULTS } from "@wscluster/protocol";
+import { CLIENT_DEFAULTS } from "@wscluster/protocol";
 import type { Clock } from "./clock.ts";
 import { systemClock } from "./clock.ts";
 import { ClientError } from "./errors.ts";
@@ -89,7 +89,7 @@ export function settingsFor(options: ConnectOptions): Settings {
       : { id: randomId(random), gen: 1 },
     queue: { maxMessages: 1_000, policy: "reject", ...options.queue },
     giveUp: options.giveUp ?? {},
-    connectTimeoutMs: options.connectTimeoutMs ?? WIRE_DEFAULTS.requestTimeoutMs,
+    connectTimeoutMs: options.connectTimeoutMs ?? CLIENT_DEFAULTS.requestTimeoutMs,
     webSocket: options.webSocket ?? platformWebSocket(options.url),
     clock: options.clock ?? systemClock,
     random,

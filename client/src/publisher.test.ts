@@ -148,13 +148,28 @@ describe("a server that lost or forgot", () => {
     const sent = outlet(1);
     for (const d of ["a", "b", "c"]) void publisher.publish("x", d);
     sent.slice(0, 3).forEach((frame, at) => ok(frame, at + 1));
-    publisher.republish("x", { epoch: "e1", offset: 1 });
+    publisher.republish("x", { epoch: "e1", offset: 1 }, "e2");
     expect(order(sent.slice(3))).toEqual([
       [2, "b"],
       [3, "c"],
     ]);
     ok(sent[3], 2);
     expect(diagnostics.counters.republished).toBe(1);
+  });
+
+  it("gets again what was acknowledged in a life that came and went unseen, and what it has is no loss", () => {
+    const { publisher, outlet, ok, diagnostics } = desk();
+    const sent = outlet(1);
+    for (const d of ["seen", "unseen"]) void publisher.publish("x", d);
+    ok(sent[0], 1);
+    publisher.onStored(sent[1]?.i ?? 0, "e2", 2, false);
+    // The subscriber was told that e3 follows e1: of e2 it never heard.
+    publisher.republish("x", { epoch: "e1", offset: 1 }, "e3");
+    expect(order(sent.slice(2))).toEqual([[2, "unseen"]]);
+    publisher.onStored(sent[2]?.i ?? 0, "e3", 2, true);
+    expect(diagnostics.counters.republished).toBe(0);
+    publisher.republish("x", { epoch: "e1", offset: 1 }, "e3");
+    expect(sent).toHaveLength(3);
   });
 
   it("gets them also when it only asks for an earlier number", () => {

@@ -5,7 +5,7 @@
 // generation, the server answers a repeated one with `dup`, and refuses one that comes too early with `out-of-order{last}`.
 
 import type { Position, Producer, WireErrorName } from "@wscluster/protocol";
-import { WIRE_DEFAULTS, isRetryable } from "@wscluster/protocol";
+import { CLIENT_DEFAULTS, isRetryable } from "@wscluster/protocol";
 import type { Clock, TimerHandle } from "./clock.ts";
 import type { ClientError } from "./errors.ts";
 import type { Diagnostics } from "./events.ts";
@@ -90,7 +90,7 @@ export class Publisher {
   /** Generations raised since the last message that was stored. */
   #raises = 0;
   #idle: (() => void)[] = [];
-  maxPayloadBytes: number = WIRE_DEFAULTS.maxPayloadBytes;
+  maxPayloadBytes: number = CLIENT_DEFAULTS.maxPayloadBytes;
 
   constructor(host: PublisherHost, clock: Clock, diagnostics: Diagnostics, producer: Producer, queue: QueueOptions) {
     this.#host = host;
@@ -191,10 +191,10 @@ export class Publisher {
     entry.atMs = this.#clock.now();
     this.#raises = 0;
     while (stream.open[0]?.state === "stored") stream.kept.push(stream.open.shift() as Entry);
-    if (republished) {
+    if (republished && !dup) {
       this.#diagnostics.counters.republished += 1;
       this.#diagnostics.emit("republished", { channel: stream.channel, position: entry.position });
-    } else {
+    } else if (!republished) {
       this.#diagnostics.counters.published += 1;
       entry.resolve({ epoch, offset, dup });
     }
@@ -231,14 +231,16 @@ export class Publisher {
     this.#noticeIdle();
   }
 
-  /** The store lost what is above `previous`: acknowledged messages there are published again, with their old numbers. */
-  republish(channel: string, previous: Position): void {
+  /**
+   * The life `epoch` began, and of the one before nothing is left above `previous`. What was acknowledged in neither is published
+   * again too, with its old numbers: there may have been lives in between that nobody told us of, and what the store has is a `dup`.
+   */
+  republish(channel: string, previous: Position, epoch: string): void {
     const stream = this.#streams.get(channel);
     if (!stream) return;
-    const first = stream.kept.findIndex(
-      (entry) =>
-        entry.position.epoch === previous.epoch && entry.position.offset > previous.offset && !this.#isExpired(entry),
-    );
+    const isSafe = ({ position }: Entry): boolean =>
+      position.epoch === epoch || (position.epoch === previous.epoch && position.offset <= previous.offset);
+    const first = stream.kept.findIndex((entry) => !isSafe(entry) && !this.#isExpired(entry));
     if (first >= 0) this.#reopen(stream, first);
     this.#pump(stream);
   }
@@ -402,7 +404,7 @@ export class Publisher {
     for (const stream of this.#streams.values()) {
       this.#prune(stream);
       const oldest = stream.open.find((entry) => entry.sent);
-      if (oldest?.sent?.outlet === this.#outlet?.id && oldest && now - oldest.atMs > WIRE_DEFAULTS.requestTimeoutMs) {
+      if (oldest?.sent?.outlet === this.#outlet?.id && oldest && now - oldest.atMs > CLIENT_DEFAULTS.requestTimeoutMs) {
         this.#rewind(stream, oldest.seq);
       }
       this.#pump(stream);
@@ -411,7 +413,7 @@ export class Publisher {
   }
 
   #isExpired(entry: Entry): boolean {
-    return this.#clock.now() - entry.atMs > WIRE_DEFAULTS.republishKeepMs;
+    return this.#clock.now() - entry.atMs > CLIENT_DEFAULTS.republishKeepMs;
   }
 
   #prune(stream: Stream): void {

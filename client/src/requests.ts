@@ -1,7 +1,7 @@
 // Reads that wait for an answer on one socket. Not here: publishes (publisher.ts), which outlive their socket.
 
 import type { Position, ServerFrame } from "@wscluster/protocol";
-import { WIRE_DEFAULTS } from "@wscluster/protocol";
+import { CLIENT_DEFAULTS } from "@wscluster/protocol";
 import type { Clock, TimerHandle } from "./clock.ts";
 import { ClientError } from "./errors.ts";
 import type { Link } from "./link.ts";
@@ -31,7 +31,7 @@ export class Requests {
     const i = this.#nextId();
     return new Promise((resolve, reject) => {
       const onTimeout = (): void => this.#fail(i, noAnswer(channel));
-      const timer = this.#clock.setTimer(onTimeout, WIRE_DEFAULTS.requestTimeoutMs);
+      const timer = this.#clock.setTimer(onTimeout, CLIENT_DEFAULTS.requestTimeoutMs);
       this.#pending.set(i, { link, channel, timer, resolve, reject });
       link.send({ t: "fetch", i, c: channel, from, n });
     });

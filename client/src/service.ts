@@ -2,7 +2,7 @@
 // twice. Not here: what is asked (presence.ts, inbox.ts).
 
 import type { ClientFrame, ServerFrame } from "@wscluster/protocol";
-import { WIRE_DEFAULTS, isRetryable } from "@wscluster/protocol";
+import { CLIENT_DEFAULTS, isRetryable } from "@wscluster/protocol";
 import type { Client } from "./client.ts";
 import { ClientError } from "./errors.ts";
 
@@ -43,7 +43,7 @@ function askOnce(client: Client, question: Unnumbered): Promise<Answer | ErrorAn
     const tap = (frame: ServerFrame): void => {
       if ("i" in frame && frame.i === i) finish(frame as Answer | ErrorAnswer);
     };
-    const timer = setTimeout(finish, WIRE_DEFAULTS.requestTimeoutMs);
+    const timer = setTimeout(finish, CLIENT_DEFAULTS.requestTimeoutMs);
     const stops = (["disconnect", "committed", "given-up"] as const).map((type) => client.on(type, () => finish()));
     wire.taps.add(tap);
     if (!wire.sendEphemeral(JSON.stringify({ ...question, i }))) finish();

@@ -2,7 +2,7 @@
 // publish, a channel or a move needs (publisher.ts, subscriptions.ts, move.ts).
 
 import type { MigrateFrame, Position, ServerFrame, WelcomeFrame } from "@wscluster/protocol";
-import { CLOSE, WIRE_DEFAULTS, isRetryable } from "@wscluster/protocol";
+import { CLOSE, CLIENT_DEFAULTS, isRetryable } from "@wscluster/protocol";
 import { ChannelRequests } from "./channel-requests.ts";
 import { BROKEN, Comeback } from "./comeback.ts";
 import { ClientError } from "./errors.ts";
@@ -66,7 +66,7 @@ export class Session {
         sendSubscribe: () => this.#channels.askMissing(),
         sendUnsubscribe: (channel) => this.#channels.leave(channel),
         fetch: (channel, from, n) => this.fetch(channel, from, n),
-        onLost: (channel, previous) => this.publisher.republish(channel, previous),
+        onLost: (channel, previous, epoch) => this.publisher.republish(channel, previous, epoch),
       },
       this.diagnostics,
     );
@@ -212,7 +212,7 @@ export class Session {
     // An anonymous user keeps the name that the server gave: publishers are told apart by it.
     if (this.#token === undefined) this.#user = frame.user;
     this.#way = undefined;
-    this.publisher.maxPayloadBytes = frame.maxPayloadBytes || WIRE_DEFAULTS.maxPayloadBytes;
+    this.publisher.maxPayloadBytes = frame.maxPayloadBytes || CLIENT_DEFAULTS.maxPayloadBytes;
     this.#comeback.onWelcome();
     const { counters } = this.diagnostics;
     if (wasKnown || this.#comeback.isDark) {

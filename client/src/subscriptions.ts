@@ -2,7 +2,7 @@
 // come in here; the application gets each message once and in order. Not here: sockets, and the rules themselves (cursor.ts).
 
 import type { GapReason, Position, PublicationFrame, ServerFrame, SubscribedFrame } from "@wscluster/protocol";
-import { WIRE_DEFAULTS } from "@wscluster/protocol";
+import { CLIENT_DEFAULTS } from "@wscluster/protocol";
 import type { Cursor, Feed } from "./cursor.ts";
 import { cursorAt, cursorDiverged, judgeDiverged, judgeGap, judgePublication } from "./cursor.ts";
 import { ClientError } from "./errors.ts";
@@ -28,8 +28,8 @@ export interface SubscriptionsHost {
   sendUnsubscribe(channel: string): void;
   /** A page of history over the connection in use; rejects when that breaks. */
   fetch(channel: string, from: Position, n: number): Promise<Page>;
-  /** What the application saw above `previous` is gone: publish again what was kept. */
-  onLost(channel: string, previous: Position): void;
+  /** What the application saw above `previous` is gone, and the life `epoch` began: publish again what was kept. */
+  onLost(channel: string, previous: Position, epoch: string): void;
 }
 
 /** Frames kept while a hole before them is being filled; above it the rest is fetched as well. */
@@ -221,7 +221,9 @@ export class Subscriptions {
     channel.cursor = verdict.cursor;
     this.#tellGap(channel, frame.e, verdict.from, verdict.to, frame.why);
     // Nothing of a life that the store does not know is left in it.
-    if (frame.why === "stream-lost" && epoch !== frame.e) this.#host.onLost(channel.name, { epoch, offset: 0 });
+    if (frame.why === "stream-lost" && epoch !== frame.e) {
+      this.#host.onLost(channel.name, { epoch, offset: 0 }, frame.e);
+    }
     this.#drain(channel);
   }
 
@@ -231,7 +233,7 @@ export class Subscriptions {
     const verdict = judgeDiverged(channel.cursor, frame);
     // The application may have seen nothing of what was lost and have published it all the same.
     if (verdict.kind === "diverged") this.#diverge(channel, verdict.cursor, verdict.previous);
-    else this.#host.onLost(frame.c, frame.prev);
+    else this.#host.onLost(frame.c, frame.prev, frame.e);
     // A life that ended where the socket stands: the first message of the next one names it.
     if (feeds.get(frame.c)?.offset !== frame.o) feeds.set(frame.c, { epoch: frame.e, offset: frame.o });
   }
@@ -244,7 +246,7 @@ export class Subscriptions {
     this.#diagnostics.counters.diverged += 1;
     this.#diagnostics.emit("diverged", { channel: channel.name, position, previous });
     this.#diagnostics.run(() => channel.options.onDiverged?.({ channel: channel.name, previous, position }));
-    this.#host.onLost(channel.name, previous);
+    this.#host.onLost(channel.name, previous, position.epoch);
   }
 
   #tellGap(channel: Channel, epoch: string, from: number, to: number, why: GapReason): void {
@@ -258,7 +260,9 @@ export class Subscriptions {
     const { cursor } = channel;
     channel.cursor = cursorAt({ epoch, offset: frame.o }, cursor);
     // A new life: what its predecessor had above is gone, also what we published and nobody saw yet.
-    if (cursor && cursor.epoch !== epoch) this.#host.onLost(channel.name, { epoch: cursor.epoch, offset: frame.o - 1 });
+    if (cursor && cursor.epoch !== epoch) {
+      this.#host.onLost(channel.name, { epoch: cursor.epoch, offset: frame.o - 1 }, epoch);
+    }
     channel.held.delete(frame.o);
     this.#diagnostics.counters.received += 1;
     const message = messageOf(frame, epoch);
@@ -290,7 +294,7 @@ export class Subscriptions {
       const asked: Position = channel.position;
       let page: Page;
       try {
-        page = await this.#host.fetch(channel.name, asked, WIRE_DEFAULTS.pageSize);
+        page = await this.#host.fetch(channel.name, asked, CLIENT_DEFAULTS.pageSize);
       } catch {
         // The connection broke or the store is away: a new connection replays from the cursor, the next frame asks again.
         channel.held.clear();

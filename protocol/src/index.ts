@@ -1,4 +1,5 @@
 // Public surface of @wscluster/protocol.
+export * from "./client-defaults.ts";
 export * from "./close-codes.ts";
 export * from "./contract.ts";
 export * from "./error-codes.ts";
@@ -9,3 +10,4 @@ export * from "./partitions.ts";
 export * from "./plain-frames.ts";
 export * from "./pod.ts";
 export * from "./reconnect.ts";
+export * from "./wire-defaults.ts";

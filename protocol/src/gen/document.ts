@@ -2,7 +2,8 @@
 
 import { CLOSE_CODES } from "../close-codes.ts";
 import { WIRE_ERRORS } from "../error-codes.ts";
-import { SUBPROTOCOL, WIRE_DEFAULTS } from "../limits.ts";
+import { SUBPROTOCOL } from "../limits.ts";
+import { WIRE_DEFAULTS } from "../wire-defaults.ts";
 import { CLIENT_FRAME_ROWS } from "./client-frame-rows.ts";
 import type { FrameRow } from "./frame-shape.ts";
 import { PLAIN_CLIENT_FRAME_ROWS, PLAIN_SERVER_FRAME_ROWS } from "./plain-frame-rows.ts";
