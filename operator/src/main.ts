@@ -2,7 +2,6 @@
 import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { planLines } from "./cli/plan.ts";
-import { planMovesLines } from "./cli/plan-moves.ts";
 import { programFor, type ReadOptions } from "./cli/program.ts";
 import { statusLines } from "./cli/status.ts";
 import { runAgent } from "./edge/index.ts";
@@ -42,7 +41,6 @@ const program = programFor({
         nowMs: Date.now(),
       }),
     ),
-  planMoves: (options) => withApi(options, (api) => planMovesLines(api, options)),
   status: (options) => withApi(options, (api) => statusLines({ api, ...options })),
   print: (line) => void process.stdout.write(`${line}\n`),
   onExit: (code) => process.exit(code),

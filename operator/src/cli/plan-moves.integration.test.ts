@@ -6,7 +6,7 @@ import { SUBPROTOCOL } from "@wscluster/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Connection, KubeClient } from "../kube/index.ts";
 import { systemClock } from "../runtime/index.ts";
-import { planMoves, planMovesLines } from "./plan-moves.ts";
+import { planMovesAnswer } from "./plan-moves.ts";
 
 const KEY = "an-admin-key-of-the-test";
 const MAIN = new URL("../../../server/src/main.ts", import.meta.url).pathname;
@@ -124,19 +124,21 @@ afterAll(async () => {
 
 describe("plan-moves", () => {
   it("names users, where they would go and who cannot be asked, and moves nobody", async () => {
-    const plan = await planMoves(api, { namespace: "apps", pod: "chat-1" });
-    expect(plan).toMatchObject({
+    const { data, lines, code } = await planMovesAnswer({ api, namespace: "apps" }, "chat-1", 1);
+    expect(code).toBe(0);
+    expect(data).toMatchObject({
       pod: "chat-1",
       cluster: "chat",
       connections: 2,
       targets: [{ pod: "chat-2", count: 2 }],
     });
-    expect(plan.moves.map(({ user, can, to }) => [user, can, to])).toEqual([
-      ["ann", "migrate", "chat-2"],
-      ["bob", "plain", "chat-2"],
-    ]);
-    expect(plan.unknown.map(({ pod }) => pod)).toEqual(["chat-3"]);
-    const lines = await planMovesLines(api, { namespace: "apps", pod: "chat-1", limit: 1, json: false });
+    expect(data).toMatchObject({
+      moves: [
+        { user: "ann", can: "migrate", to: "chat-2" },
+        { user: "bob", can: "plain", to: "chat-2" },
+      ],
+      unknown: [{ pod: "chat-3" }],
+    });
     expect(lines.slice(0, 2)).toEqual([
       "chat-1: 2 connections; 2 to chat-2",
       "1 move without a break, 0 resume after a reconnect, 1 see a reconnect",
@@ -149,7 +151,7 @@ describe("plan-moves", () => {
 
   it("is answered to nobody without the right key", async () => {
     secretKey = "another-admin-key-of-it";
-    await expect(planMoves(api, { namespace: "apps", pod: "chat-1" })).rejects.toThrow(/cannot post .*/);
+    await expect(planMovesAnswer({ api, namespace: "apps" }, "chat-1", 1)).rejects.toThrow(/cannot post .*/);
     secretKey = KEY;
   });
 });

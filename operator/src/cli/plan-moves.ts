@@ -12,19 +12,11 @@ import {
   type PodState,
   WRITE_HEADERS,
 } from "@wscluster/protocol";
-import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { parsePodState } from "../contract/parse-state.ts";
 import { type KubeApi, type Pod, resources } from "../kube/index.ts";
 import { planGrants, type Target } from "../moves/planner.ts";
-
-export type PlanMovesFlags = {
-  readonly pod: string;
-  readonly namespace: string;
-  readonly limit: number;
-  readonly json: boolean;
-  readonly kubeconfigPath?: string;
-};
+import { type Answer, EXIT, tableLines } from "./answers.ts";
 
 export class PlanMovesError extends Error {
   readonly code = "plan-moves";
@@ -33,7 +25,6 @@ export class PlanMovesError extends Error {
 type Api = Pick<KubeApi, "get" | "list" | "getRaw" | "postRaw">;
 
 const ASK_MS = 10_000;
-const DEFAULT_ROWS = 50;
 
 const answerSchema = z.object({
   pod: z.string(),
@@ -53,33 +44,17 @@ const answerSchema = z.object({
     .max(MOST_PLANNED),
 });
 
-export function addPlanMoves(program: Command, run: (flags: PlanMovesFlags) => Promise<void>): void {
-  program
-    .command("plan-moves")
-    .description("show which connections and users of a pod would go where, without moving anybody")
-    .argument("<pod>", "name of the server pod")
-    .option("-n, --namespace <name>", "its namespace", "default")
-    .option("--limit <n>", "most rows of the table; --json has all", parseCount, DEFAULT_ROWS)
-    .option("--json", "answer as JSON")
-    .option("--kubeconfig <path>", "kubeconfig file")
-    .action(async (pod: string, flags: { namespace: string; limit: number; json?: boolean; kubeconfig?: string }) => {
-      const { namespace, limit, json = false, kubeconfig } = flags;
-      await run({ pod, namespace, limit, json, ...(kubeconfig === undefined ? {} : { kubeconfigPath: kubeconfig }) });
-    });
+/** @param limit most rows of the table; the data has all. */
+export async function planMovesAnswer(
+  of: { readonly api: Api; readonly namespace: string },
+  pod: string,
+  limit: number,
+): Promise<Answer> {
+  const plan = await planMoves(of.api, of.namespace, pod);
+  return { lines: linesOf(plan, limit), data: plan, code: EXIT.done };
 }
 
-function parseCount(text: string): number {
-  const count = Number(text);
-  if (!Number.isInteger(count) || count < 0) throw new InvalidArgumentError("must be a whole number");
-  return count;
-}
-
-export async function planMovesLines(api: Api, flags: PlanMovesFlags): Promise<string[]> {
-  const plan = await planMoves(api, flags);
-  return flags.json ? [JSON.stringify(plan, undefined, 2)] : linesOf(plan, flags);
-}
-
-export type PlannedMoves = {
+type PlannedMoves = {
   readonly pod: string;
   readonly cluster: string;
   readonly connections: number;
@@ -91,10 +66,7 @@ export type PlannedMoves = {
   readonly moves: readonly (Omit<MovePlanAnswer["moves"][number], "to"> & { readonly to?: string })[];
 };
 
-export async function planMoves(
-  api: Api,
-  { namespace, pod: name }: Pick<PlanMovesFlags, "namespace" | "pod">,
-): Promise<PlannedMoves> {
+async function planMoves(api: Api, namespace: string, name: string): Promise<PlannedMoves> {
   const pod = await api.get(resources.pods, { namespace, name });
   const cluster = pod.metadata.labels?.[LABELS.cluster];
   if (cluster === undefined || pod.metadata.labels?.[LABELS.component] !== "server") {
@@ -210,7 +182,7 @@ const SEES = {
   plain: "sees a reconnect",
 } as const;
 
-function linesOf(plan: PlannedMoves, { limit }: PlanMovesFlags): string[] {
+function linesOf(plan: PlannedMoves, limit: number): string[] {
   const { pod, connections, targets, unknown, moves } = plan;
   const placed = targets.reduce((sum, { count }) => sum + count, 0);
   const count = (can: keyof typeof SEES): number => moves.filter((move) => move.can === can).length;
@@ -227,20 +199,12 @@ function linesOf(plan: PlannedMoves, { limit }: PlanMovesFlags): string[] {
       to ?? "nowhere: no room",
     ]);
   const table = [["USER", "TENANT", "SESSION", "CLIENT", "IDLE", "CHANNELS", "TO"], ...rows];
-  const widths = (table[0] ?? []).map((_title, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
   return [
     `${pod}: ${connections} connections; ${where === "" ? "nobody would take one" : where}`,
     `${count("migrate")} move without a break, ${count("resume")} resume after a reconnect, ${count("plain")} see a reconnect`,
     ...(placed < connections ? [`${connections - placed} would find no room`] : []),
     ...unknown.map(({ pod: other, why }) => `${other} cannot be asked and would get none: ${why}`),
-    ...(rows.length === 0
-      ? []
-      : table.map((row) =>
-          row
-            .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-            .join("  ")
-            .trimEnd(),
-        )),
+    ...(rows.length === 0 ? [] : tableLines(table)),
     ...(moves.length > rows.length ? [`... and ${moves.length - rows.length} more (--limit, --json)`] : []),
   ];
 }

@@ -11,7 +11,6 @@ function cli(env: Record<string, string> = {}) {
     run: (options) => Promise.resolve(void note(options)).then(() => 3),
     agent: (given) => Promise.resolve(void note(given)).then(() => 4),
     plan: (options) => Promise.resolve(void note(options)).then(() => ["a plan"]),
-    planMoves: (options) => Promise.resolve(void note(options)).then(() => ["a plan of moves"]),
     status: (options) => Promise.resolve(void note(options)).then(() => ["a status"]),
     print: (line) => void note(line),
     onExit: (code) => void codes.push(code),
@@ -54,10 +53,6 @@ describe("the command line", () => {
     const status = cli();
     await status.parse("status", "chat", "-n", "apps");
     expect(status.calls).toEqual([{ namespace: "apps", name: "chat" }, "a status"]);
-    const moves = cli();
-    await moves.parse("plan-moves", "chat-1", "-n", "apps", "--limit", "3", "--json");
-    expect(moves.calls).toEqual([{ pod: "chat-1", namespace: "apps", limit: 3, json: true }, "a plan of moves"]);
-    await expect(cli().parse("plan-moves", "chat-1", "--limit", "many")).rejects.toThrow(/whole number/);
     const plan = cli();
     await plan.parse("plan", "chat", "-f", "chat.yaml");
     expect(plan.calls).toMatchObject([{ namespace: "default", name: "chat", file: "chat.yaml" }, "a plan"]);

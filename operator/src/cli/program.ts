@@ -1,6 +1,5 @@
 // The command line of the operator image: one command each, options with --help. Not here: what the commands do.
 import { Command, InvalidArgumentError } from "commander";
-import { addPlanMoves, type PlanMovesFlags } from "./plan-moves.ts";
 import { runConfigSchema, type RunConfig } from "../run-config.ts";
 
 export type CliPorts = {
@@ -8,7 +7,6 @@ export type CliPorts = {
   readonly run: (options: { config: RunConfig; kubeconfigPath?: string; inCluster: boolean }) => Promise<number>;
   readonly agent: (env: Readonly<Record<string, string | undefined>>) => Promise<number>;
   readonly plan: (options: ReadOptions & { name: string; file?: string; config: RunConfig }) => Promise<string[]>;
-  readonly planMoves: (options: PlanMovesFlags) => Promise<string[]>;
   readonly status: (options: ReadOptions & { name?: string }) => Promise<string[]>;
   readonly print: (line: string) => void;
   readonly onExit: (code: number) => void;
@@ -77,9 +75,6 @@ export function programFor(ports: CliPorts): Command {
       const file = options.file === undefined ? {} : { file: options.file };
       for (const line of await ports.plan({ ...reading(options), ...file, name, config })) ports.print(line);
     });
-  addPlanMoves(program, async (flags) => {
-    for (const line of await ports.planMoves(flags)) ports.print(line);
-  });
   program
     .command("status")
     .description("show all WebSocketClusters, or the story of one")

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { abort, approve, type PauseScope, restart, setOperatorPaused, setPaused, type Target } from "./change.ts";
 import type { Answer } from "./answers.ts";
+import { planMovesAnswer } from "./plan-moves.ts";
 import { history, rollback } from "./revisions.ts";
 import { record } from "./record.ts";
 import { statusAnswer } from "./status.ts";
@@ -77,6 +78,16 @@ export function wscProgramFor(ports: WscPorts): Command {
     const { file } = fileOf(flags);
     return ports.plan({ ...target, ...(file === undefined ? {} : { file }) });
   }).option("-f, --file <path>", "take the specification from this file instead of the stored one", nonEmpty);
+  onCluster(program.command("plan-moves"))
+    .description("which connections and users of a pod would go where, without moving anybody")
+    .argument("<pod>", "name of the server pod")
+    .option("--limit <n>", "most rows of the table; --json has all", wholeNumber, 50)
+    .action(async (pod: string, flags: Flags & { limit: number }) => {
+      await finish(
+        ports.withApi(flags, (of) => planMovesAnswer(of, pod, flags.limit)),
+        flags,
+      );
+    });
   one("approve attempt", "let a rollout go on that waits for approval", approve);
   one("abort attempt", "give a running rollout up: its connections go back", abort);
   one("restart", "restart the servers: a new set with the same content takes over", (target, _none, flags) =>
@@ -157,6 +168,11 @@ function fileOf(flags: Flags): { readonly file?: string } {
 function atOf(flags: Flags): string | undefined {
   const at: unknown = Reflect.get(flags, "at");
   return typeof at === "string" ? at : undefined;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError("must be a whole number");
+  return Number(text);
 }
 
 function nonEmpty(value: string): string {
