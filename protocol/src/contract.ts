@@ -177,6 +177,8 @@ export type PodState = {
   };
   /** 0 = idle, 1 = cannot take more. */
   readonly pressure: number;
+  /** New connections per second that it takes beside its work, as measured. Absent: this server does not tell. */
+  readonly admissionPerSecond?: number;
   readonly broker: {
     readonly ok: boolean;
     readonly lastOkAgoMs: number;

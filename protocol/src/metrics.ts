@@ -92,6 +92,11 @@ export const SERVER_METRICS = {
     help: "HTTP refusals on the client port, by status.",
     labels: ["status"],
   },
+  wscluster_admission_rate_per_second: {
+    kind: "gauge",
+    help: "New connections per second that are let in beside the work for those who are there, as measured.",
+  },
+  wscluster_admission_waiting: { kind: "gauge", help: "Clients that wait for their turn, or for a slot." },
   wscluster_queue_bytes: { kind: "gauge", help: "Bytes waiting in send queues." },
   wscluster_event_loop_lag_seconds: {
     kind: "gauge",

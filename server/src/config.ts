@@ -8,12 +8,14 @@ import { ACTIONS } from "./auth/permissions.ts";
 import type { Permission } from "./auth/permissions.ts";
 import { NO_LIMITS } from "./limits/limits.ts";
 import type { LimitSettings } from "./limits/limits.ts";
+import { LOBBY_DEFAULTS } from "./transport/lobby.ts";
 import type { LiveSettings } from "./session/context.ts";
 
 const port = integerVariable({ min: 0, max: 65_535 });
 const secret = z.string().min(16, "must have at least 16 characters");
 const secrets = listVariable().pipe(z.array(secret));
 
+const waitMs = (fallback: number) => integerVariable({ min: 0, max: 60_000 }).default(fallback);
 const limit = () => integerVariable({ min: 0, max: 1_000_000_000 }).default(0);
 
 export const SERVER_VARIABLES = z.object({
@@ -71,6 +73,15 @@ export const SERVER_VARIABLES = z.object({
     .regex(/^[a-z0-9-]+$/, "must be the name of a header")
     .optional()
     .describe("Header in which a trusted proxy tells the client's address (last entry); absent = the TCP peer."),
+  WSC_NEW_CONNECTIONS_PER_SECOND: limit().describe(
+    "New connections let in per second, moves apart; 0 = as many as are measured to be borne beside the work for others.",
+  ),
+  WSC_STORM_WAIT_MS: waitMs(LOBBY_DEFAULTS.brakeWaitMs).describe(
+    "Longest time in which a client waits for its turn when many come at once; who would wait longer gets 503 and a window.",
+  ),
+  WSC_SLOT_WAIT_MS: waitMs(LOBBY_DEFAULTS.slotWaitMs).describe(
+    "Longest time in which a client waits for a slot of a full pod; 0 = 503 at once.",
+  ),
   WSC_LIMIT_SESSIONS_PER_USER: limit().describe("Most sessions of one user on this pod; 0 = no limit."),
   WSC_LIMIT_SESSIONS_PER_TENANT: limit().describe("Most sessions of one tenant on this pod; 0 = no limit."),
   WSC_LIMIT_SESSIONS_PER_ADDRESS: limit().describe(

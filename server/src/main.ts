@@ -71,6 +71,11 @@ async function run(variables: ServerVariables): Promise<void> {
     adminKeys: variables.WSC_ADMIN_KEYS,
     ticketKeys: variables.WSC_TICKET_KEYS,
     ...identityOptionsOf(variables),
+    lobby: {
+      perSecond: variables.WSC_NEW_CONNECTIONS_PER_SECOND,
+      brakeWaitMs: variables.WSC_STORM_WAIT_MS,
+      slotWaitMs: variables.WSC_SLOT_WAIT_MS,
+    },
     allowedOrigins: variables.WSC_ALLOWED_ORIGINS,
     terminationMs: variables.WSC_TERMINATION_SECONDS * 1_000,
   });

@@ -5,6 +5,7 @@ import type { Logger } from "@wscluster/platform";
 import type { IdentityOptions } from "./auth/identity.ts";
 import type { Broker } from "./broker/port.ts";
 import type { LiveSettings } from "./session/context.ts";
+import type { LobbySettings } from "./transport/lobby.ts";
 import type { QueueMarks } from "./transport/client-socket.ts";
 
 export type PodOptions = IdentityOptions & {
@@ -29,6 +30,8 @@ export type PodOptions = IdentityOptions & {
   readonly marks?: QueueMarks;
   readonly helloDeadlineMs?: number;
   readonly headersTimeoutMs?: number;
+  /** How those who come at once are let in. */
+  readonly lobby?: Partial<LobbySettings>;
   /** Header in which a trusted proxy tells the client's address. */
   readonly addressHeader?: string;
   readonly version?: string;

@@ -23,6 +23,7 @@ import { Mover } from "./drain/mover.ts";
 import { ReceiptLedger } from "./drain/receipt-ledger.ts";
 import { ReceiptView } from "./drain/receipt-view.ts";
 import { OwnDrain } from "./drain/own-drain.ts";
+import { peersAdmission } from "./drain/self-drain.ts";
 import { Hub } from "./hub/hub.ts";
 import type { PodOptions } from "./pod-options.ts";
 import { Connection } from "./session/connection.ts";
@@ -122,6 +123,7 @@ export class Pod {
         channels: () => this.hub.channels.values(),
         capacity: () => options.settings().maxPerPod,
         store: () => this.#store.state(),
+        lobby: () => this.#front.lobby,
         config: () => ({ generation: options.settings().generation, ok: options.settingsOk?.() ?? true }),
       },
       Date.now(),
@@ -147,6 +149,7 @@ export class Pod {
       mover: this.mover,
       peers: () => this.#peers,
       now: Date.now,
+      window: () => this.#window(),
       onMoves: () => this.#startSteps(),
       isStoreOk: () => this.#store.state().ok,
       onSealed: () => {
@@ -193,6 +196,7 @@ export class Pod {
         addressHeader: options.addressHeader,
         tokenCookie: options.tokenCookie,
         admitsSocket: (address) => this.#limits.admitsSocket(address),
+        lobby: options.lobby,
         headersTimeoutMs: options.headersTimeoutMs,
       },
       {
@@ -281,6 +285,8 @@ export class Pod {
       this.#wheel.remove(socket);
       this.#vitals.gauges.socketClosed(socket);
       this.#limits.socketClosed(socket.arrival.address ?? "");
+      // The socket is still among those that the registry counts.
+      queueMicrotask(() => this.#front.lobby.slotFreed());
     };
   }
 
@@ -328,6 +334,7 @@ export class Pod {
         gone,
         capacity: this.#options.settings().maxPerPod,
         connections: this.registry.weight,
+        admissionPerSecond: this.#admissionPerSecond(),
       });
       this.#store.answered();
       this.#hasBeenReady = true;
@@ -338,6 +345,7 @@ export class Pod {
 
   async #housekeeping(): Promise<void> {
     this.#vitals.sample(Date.now());
+    this.#front.lobby.sample();
     this.hub.sweep();
     this.services.tend(this.#context);
     await this.#ledger.flush();
@@ -390,6 +398,7 @@ export class Pod {
       arrivals: { ...this.#arrivals },
       load: this.#vitals.load,
       pressure: this.#vitals.pressure(),
+      admissionPerSecond: this.#admissionPerSecond(),
       broker: this.#store.state(),
       probe: this.#options.adminKeys.length === 0 ? undefined : PROBE_VERSION,
       moving: this.mover.moving,
@@ -413,7 +422,17 @@ export class Pod {
   // ---- the end ------------------------------------------------------------------------------------------------------------
 
   #paceNow() {
-    return { ...getReconnectionWindow(this.registry.sessions.size, 100), forMs: this.#options.terminationMs };
+    return { ...this.#window(), forMs: this.#options.terminationMs };
+  }
+
+  /** For everybody here to come back to those who stay. */
+  #window() {
+    const { size } = this.registry.sessions;
+    return getReconnectionWindow(size, peersAdmission(this.podKey, this.#peers, this.#admissionPerSecond()));
+  }
+
+  #admissionPerSecond(): number {
+    return Math.round(this.#front.lobby.perSecond);
   }
 
   /** SIGTERM: tells everybody, moves all to peers while serving on, cuts what is left at the end. */

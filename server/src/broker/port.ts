@@ -100,6 +100,8 @@ export type PodLease = {
   readonly gone: boolean;
   readonly capacity: number;
   readonly connections: number;
+  /** New sessions per second that it bears, as measured. */
+  readonly admissionPerSecond?: number;
 };
 
 export type PodEntry = PodLease & { readonly silentMs: number };

@@ -1,7 +1,7 @@
 // A pod empties itself: on its end (SIGTERM), or when it was left alone with a deadline. Not here: the pace and the targets
 // (self-drain.ts), sending (mover.ts), who decides that it goes.
 
-import { getReconnectionWindow, type IntentId } from "@wscluster/protocol";
+import type { IntentId, Window } from "@wscluster/protocol";
 import type { PodEntry } from "../broker/port.ts";
 import type { Registry } from "../session/registry.ts";
 import type { Mover } from "./mover.ts";
@@ -15,6 +15,8 @@ export type OwnDrainParts = {
   /** As the store last told them. */
   readonly peers: () => readonly PodEntry[];
   readonly now: () => number;
+  /** For those who are closed to come back in. */
+  readonly window: () => Window;
   /** Moves were begun: their steps have to be made. */
   readonly onMoves: () => void;
   readonly isStoreOk: () => boolean;
@@ -74,7 +76,7 @@ export class OwnDrain {
 
   /** Closes whoever is left, with a window to come back in. How many. */
   cutAll(): number {
-    const { mover, registry } = this.#parts;
-    return mover.cutAll(this.intent, getReconnectionWindow(registry.sessions.size, 100));
+    const { mover, window } = this.#parts;
+    return mover.cutAll(this.intent, window());
   }
 }

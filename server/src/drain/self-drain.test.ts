@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PodEntry } from "../broker/port.ts";
-import { cutAfterMs, drainTargets, drainWindowMs } from "./self-drain.ts";
+import { cutAfterMs, drainTargets, drainWindowMs, peersAdmission } from "./self-drain.ts";
 
 const peer = (key: string, change: Partial<PodEntry> = {}): PodEntry => ({
   key,
@@ -13,6 +13,19 @@ const peer = (key: string, change: Partial<PodEntry> = {}): PodEntry => ({
   connections: 0,
   silentMs: 100,
   ...change,
+});
+
+describe("peersAdmission", () => {
+  it("sums what those bear who stay, and takes our own rate where none is known", () => {
+    const pods = [
+      peer("self", { admissionPerSecond: 9 }),
+      peer("a", { admissionPerSecond: 300 }),
+      peer("old"),
+      peer("dead", { silentMs: 60_000, admissionPerSecond: 500 }),
+    ];
+    expect(peersAdmission("self", pods, 50)).toBe(350);
+    expect(peersAdmission("self", pods.slice(0, 1), 50)).toBe(50);
+  });
 });
 
 describe("drainTargets", () => {

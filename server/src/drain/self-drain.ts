@@ -21,11 +21,21 @@ export function cutAfterMs(terminationMs: number): number {
   return Math.max(terminationMs / 2, terminationMs - RESERVE_MS);
 }
 
+function staying(ownKey: string, pods: readonly PodEntry[]): readonly PodEntry[] {
+  return pods.filter(
+    (pod) =>
+      pod.key !== ownKey &&
+      pod.mode === "active" &&
+      !pod.sealed &&
+      !pod.terminating &&
+      !pod.gone &&
+      pod.silentMs < LEASE_MS,
+  );
+}
+
 /** Living peers with room, each with a share of `count` by its headroom. A peer that goes itself is no target. */
 export function drainTargets(ownKey: string, pods: readonly PodEntry[], count: number): readonly GrantTarget[] {
-  const peers = pods
-    .filter((pod) => pod.key !== ownKey && pod.mode === "active" && !pod.sealed && !pod.terminating && !pod.gone)
-    .filter((pod) => pod.silentMs < LEASE_MS)
+  const peers = staying(ownKey, pods)
     .map((pod) => ({ pod: pod.key, room: Math.max(0, pod.capacity - pod.connections) }))
     .filter(({ room }) => room > 0)
     .sort((a, b) => b.room - a.room);
@@ -36,6 +46,12 @@ export function drainTargets(ownKey: string, pods: readonly PodEntry[], count: n
     left -= share;
     return share > 0 ? [{ pod, count: share }] : [];
   });
+}
+
+/** New sessions per second that the pods bear which stay; where none is known, what this one bears. */
+export function peersAdmission(ownKey: string, pods: readonly PodEntry[], own: number): number {
+  const peers = staying(ownKey, pods);
+  return peers.length === 0 ? own : peers.reduce((sum, { admissionPerSecond }) => sum + (admissionPerSecond ?? own), 0);
 }
 
 export type DrainFacts = {

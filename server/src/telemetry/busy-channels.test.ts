@@ -34,7 +34,15 @@ describe("BusyChannels", () => {
     const metrics = createMetrics(SERVER_METRICS);
     const gauges = new Gauges(metrics, new Registry());
     const load = { cpu: 0, rssBytes: 1, eventLoopLagMs: 0, messagesInPerSecond: 0, messagesOutPerSecond: 0 };
-    const facts = { load, memoryLimitBytes: 1, pressure: 0, brokerOk: true, configGeneration: 0, configOk: true };
+    const facts = {
+      load,
+      memoryLimitBytes: 1,
+      pressure: 0,
+      brokerOk: true,
+      configGeneration: 0,
+      configOk: true,
+      lobby: { perSecond: 1, waiting: 0 },
+    };
     const lines = async (names: readonly string[]) => {
       const channels = names.map((name) => ({ channel: name, deliveriesPerSecond: 2 }));
       gauges.measure({ ...facts, channels }, 0);

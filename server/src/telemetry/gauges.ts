@@ -14,6 +14,7 @@ export type LevelFacts = {
   readonly configGeneration: number;
   readonly configOk: boolean;
   readonly channels: readonly ChannelRate[];
+  readonly lobby: { readonly perSecond: number; readonly waiting: number };
 };
 
 /** A client from which no message came for this long is idle. */
@@ -52,6 +53,8 @@ export class Gauges {
     this.#metrics.set("wscluster_memory_limit_bytes", facts.memoryLimitBytes);
     this.#metrics.set("wscluster_cpu_cores", load.cpu);
     this.#metrics.set("wscluster_pressure_ratio", facts.pressure);
+    this.#metrics.set("wscluster_admission_rate_per_second", facts.lobby.perSecond);
+    this.#metrics.set("wscluster_admission_waiting", facts.lobby.waiting);
     this.#metrics.set("wscluster_broker_up", facts.brokerOk ? 1 : 0);
     this.#metrics.set("wscluster_config_generation", facts.configGeneration);
     this.#metrics.set("wscluster_config_ok", facts.configOk ? 1 : 0);

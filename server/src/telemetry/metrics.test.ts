@@ -65,6 +65,7 @@ async function eventful(): Promise<TestServer> {
 const MAY_BE_ZERO: ReadonlySet<string> = new Set([
   "wscluster_connections_idle",
   "wscluster_queue_bytes",
+  "wscluster_admission_waiting",
   "wscluster_event_loop_lag_seconds",
   "wscluster_cpu_cores",
   "wscluster_pressure_ratio",

@@ -17,6 +17,7 @@ export type VitalParts = {
   readonly channels: () => Iterable<{ readonly stream: string; delivered: number }>;
   readonly capacity: () => number;
   readonly store: () => PodState["broker"];
+  readonly lobby: () => { readonly perSecond: number; readonly waiting: number };
   readonly config: () => { readonly generation: number; readonly ok: boolean };
 };
 
@@ -72,7 +73,7 @@ export class Vitals {
   }
 
   async exposition(nowMs: number): Promise<{ readonly text: string; readonly contentType: string }> {
-    const { metrics, store, config } = this.#parts;
+    const { metrics, store, config, lobby } = this.#parts;
     const { generation, ok } = config();
     this.gauges.measure(
       {
@@ -83,6 +84,7 @@ export class Vitals {
         configGeneration: generation,
         configOk: ok,
         channels: this.channels,
+        lobby: lobby(),
       },
       nowMs,
     );

@@ -53,8 +53,8 @@ export function admissionOf(facts: ArrivalFacts): Admission {
     if (facts.podParameter !== facts.podKey) return refused("wrong-pod");
   }
   if (facts.stopping) return refused("stopping");
-  const limit = named ? Math.ceil(facts.capacity * (1 + TICKET_RESERVE)) : facts.capacity;
-  if (facts.sockets >= limit) return refused("full");
+  // The others may wait for a slot: lobby.ts.
+  if (named && facts.sockets >= Math.ceil(facts.capacity * (1 + TICKET_RESERVE))) return refused("full");
   // Whoever moves was let in before.
   if (facts.addressIsFull && !named) return refused("too-many-connections");
   return { take: true, named, plain };

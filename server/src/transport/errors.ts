@@ -67,6 +67,12 @@ export const UPGRADE_ERRORS = {
     next: "Come back after Retry-After seconds; or add pods.",
     retryAfterSeconds: 5,
   },
+  busy: {
+    status: 503,
+    meaning: "More clients come at once than this pod lets in beside those it serves.",
+    next: "Come back at a random moment within Retry-After seconds.",
+    retryAfterSeconds: 1,
+  },
   stopping: { status: 503, meaning: "The server is stopping.", next: "Connect again.", retryAfterSeconds: 1 },
 } as const satisfies Record<string, UpgradeError>;
 
@@ -78,9 +84,14 @@ export type Refusal = {
   readonly body: string;
 };
 
-/** The whole answer; the connection ends after it. */
-export function refusalOf(code: UpgradeErrorCode): Refusal {
-  const { status, meaning, next, retryAfterSeconds, headers }: UpgradeError = UPGRADE_ERRORS[code];
+/**
+ * The whole answer; the connection ends after it.
+ * @param retryAfterMs in place of the table's.
+ */
+export function refusalOf(code: UpgradeErrorCode, retryAfterMs?: number): Refusal {
+  const { status, meaning, next, headers, ...row }: UpgradeError = UPGRADE_ERRORS[code];
+  const retryAfterSeconds =
+    retryAfterMs === undefined ? row.retryAfterSeconds : Math.max(1, Math.ceil(retryAfterMs / 1_000));
   const body = `${JSON.stringify({ ok: false, status, code, message: meaning, next })}\n`;
   return {
     status,
@@ -97,8 +108,8 @@ export function refusalOf(code: UpgradeErrorCode): Refusal {
 }
 
 /** The same as bytes of HTTP/1.1, for sockets that no response object stands for. */
-export function refusalText(code: UpgradeErrorCode): string {
-  const { status, headers, body } = refusalOf(code);
+export function refusalText(code: UpgradeErrorCode, retryAfterMs?: number): string {
+  const { status, headers, body } = refusalOf(code, retryAfterMs);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines.join("")}\r\n${body}`;
 }

@@ -73,6 +73,34 @@ describe("an upgrade", () => {
     expect(await status(`${url}?pod=${own}&ticket=${signed()}`)).toBe(101);
   });
 
+  it("is braked when too many come at once, tickets excepted, with a window that browsers can ask for", async () => {
+    const a = await server({ podUid: uid, lobby: { perSecond: 1, brakeWaitMs: 0 } });
+    const ask = async () => {
+      const answer = await fetch(a.url.replace("ws:", "http:").replace(/ws$/, "wsc/admission"));
+      expect(answer.headers.get("access-control-allow-origin")).toBe("*");
+      return (await answer.json()) as unknown;
+    };
+    expect(await ask()).toEqual({ admit: true, windowMs: 0 });
+    const answers = await Promise.all(Array.from({ length: 26 }, () => upgrade(a.url)));
+    const refused = answers.filter(({ status }) => status === 503);
+    expect(refused.length).toBeGreaterThanOrEqual(5);
+    expect(refused.length).toBeLessThanOrEqual(6);
+    expect(Number(refused[0]?.retryAfter)).toBeGreaterThanOrEqual(1);
+    expect(await ask()).toMatchObject({ admit: false, windowMs: expect.toSatisfy((ms: number) => ms > 3_000) });
+    await connect(a.url, { pod: own, ticket: signed() });
+  });
+
+  it("of a full pod waits for a slot where it may", async () => {
+    const a = await server({ settings: { maxPerPod: 1 }, lobby: { slotWaitMs: 5_000 } });
+    const first = await connect(a.url);
+    const second = connect(a.url);
+    await expect
+      .poll(async () => (await (await fetch(`${a.adminUrl}/metrics`)).text()).split("\n"))
+      .toContain("wscluster_admission_waiting 1");
+    first.close();
+    await second;
+  });
+
   it("of a full pod is refused with 503, except for ticketed ones up to the reserve", async () => {
     const a = await server({ podUid: uid, settings: { maxPerPod: 10 } });
     for (let n = 0; n < 10; n += 1) await connect(a.url);

@@ -6,7 +6,15 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import type { Server } from "ws";
-import { EDGE_HEADER, NAMED_ARRIVAL, POD_HEADER, PROBE_HEADER, SUBPROTOCOL, WIRE_DEFAULTS } from "@wscluster/protocol";
+import {
+  ADMISSION,
+  EDGE_HEADER,
+  NAMED_ARRIVAL,
+  POD_HEADER,
+  PROBE_HEADER,
+  SUBPROTOCOL,
+  WIRE_DEFAULTS,
+} from "@wscluster/protocol";
 import type { Ticket } from "@wscluster/protocol";
 import { admissionOf } from "./admission.ts";
 import { addressOf } from "./client-address.ts";
@@ -14,6 +22,8 @@ import { Carrier, ClientSocket } from "./client-socket.ts";
 import type { Arrival, QueueMarks } from "./client-socket.ts";
 import { UPGRADE_ERRORS, refusalOf, refusalText } from "./errors.ts";
 import type { UpgradeErrorCode } from "./errors.ts";
+import { LOBBY_DEFAULTS, Lobby } from "./lobby.ts";
+import type { Arriving, LobbySettings } from "./lobby.ts";
 import type { OutputTick } from "./tick.ts";
 
 export type FrontOptions = {
@@ -35,6 +45,8 @@ export type FrontOptions = {
   readonly admitsSocket: (address: string) => boolean;
   /** Cookie that carries a token; heeded only where origins are checked, else any page could use its visitor's. */
   readonly tokenCookie: string | undefined;
+  /** Absent = `LOBBY_DEFAULTS`. */
+  readonly lobby: Partial<LobbySettings> | undefined;
   /** How long a client may take for its request's headers. Default 5 s. */
   readonly headersTimeoutMs: number | undefined;
 };
@@ -53,6 +65,7 @@ const REFUSED_CLOSE_MS = 2_000;
 export class Front {
   readonly #options: FrontOptions;
   readonly #hooks: FrontHooks;
+  readonly lobby: Lobby;
   readonly #wss: Server<typeof Carrier>;
   #server: HttpServer | undefined;
   #stopping = false;
@@ -60,6 +73,11 @@ export class Front {
   constructor(options: FrontOptions, hooks: FrontHooks) {
     this.#options = options;
     this.#hooks = hooks;
+    this.lobby = new Lobby({
+      settings: { ...LOBBY_DEFAULTS, ...options.lobby },
+      facts: () => ({ nowMs: performance.now(), activeMs: performance.eventLoopUtilization().active }),
+      hasSlot: () => options.sockets() < options.capacity(),
+    });
     // `closeTimeout` is newer than the types, hence not a literal in the call.
     const settings = {
       noServer: true,
@@ -108,10 +126,11 @@ export class Front {
   /** Refuses all new sockets from now on. */
   refuse(): void {
     this.#stopping = true;
+    this.lobby.stop();
   }
 
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.refuse();
     const server = this.#server;
     this.#server = undefined;
     if (!server) return;
@@ -150,9 +169,18 @@ export class Front {
     });
     if (!admission.take) return this.#refuse(socket, admission.code);
     const { authorization } = request.headers;
-    const take = () => this.#take(request, socket, head, { ...admission, address, probe: isProbe === true });
-    if (authorization === undefined) take();
-    else void this.#checkToken(authorization, socket, take);
+    const shake = () => this.#take(request, socket, head, { ...admission, address, probe: isProbe === true });
+    const visitor: Arriving = {
+      isGone: () => socket.destroyed,
+      take: () => {
+        if (this.#stopping) this.#refuse(socket, "stopping");
+        else if (authorization === undefined) shake();
+        else void this.#checkToken(authorization, socket, shake);
+      },
+      refuse: (code, retryAfterMs) => this.#refuse(socket, code, retryAfterMs),
+    };
+    if (admission.named || isProbe === true) this.lobby.bypass(visitor);
+    else this.lobby.arrive(visitor);
   }
 
   async #checkToken(authorization: string, socket: Duplex, take: () => void): Promise<void> {
@@ -190,14 +218,24 @@ export class Front {
       response.writeHead(200, { "content-type": "text/plain" }).end("ok");
       return;
     }
+    if (path === ADMISSION.path) {
+      const windowMs = Math.round(this.lobby.windowMs());
+      const headers = {
+        "content-type": "application/json",
+        "cache-control": "no-store",
+        "access-control-allow-origin": "*",
+      };
+      response.writeHead(200, headers).end(JSON.stringify({ admit: windowMs === 0, windowMs }));
+      return;
+    }
     const { status, headers, body } = refusalOf(path === this.#options.path ? "upgrade-needed" : "no-such-path");
     this.#hooks.onRefused(status);
     response.writeHead(status, headers).end(body);
   }
 
-  #refuse(socket: Duplex, code: UpgradeErrorCode): void {
+  #refuse(socket: Duplex, code: UpgradeErrorCode, retryAfterMs?: number): void {
     this.#hooks.onRefused(UPGRADE_ERRORS[code].status);
-    socket.end(refusalText(code));
+    socket.end(refusalText(code, retryAfterMs));
     socket.resume();
     setTimeout(() => socket.destroy(), REFUSED_CLOSE_MS).unref();
   }
