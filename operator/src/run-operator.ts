@@ -182,6 +182,7 @@ function startTerm(parts: TermParts): Term {
     clock,
     onNews: (key) => controller.enqueue(key),
     webhooksAllowed: config.WSC_WEBHOOK_ALLOW,
+    count: (gate, result) => metrics.add("wscluster_operator_gate_calls_total", 1, { gate, result }),
   });
   const reconciler = new ClusterReconciler({
     api: client,

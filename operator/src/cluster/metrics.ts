@@ -39,6 +39,11 @@ export const OPERATOR_METRICS = {
   },
   rest_client_requests_total: { kind: "counter", help: "Requests to the API server.", labels: ["code", "method"] },
   leader_election_master_status: { kind: "gauge", help: "1 on the leader.", labels: ["name"] },
+  wscluster_operator_gate_calls_total: {
+    kind: "counter",
+    help: "Visits of the synthetic client (served, failed, unreachable) and calls of webhooks (yes, no, unclear), by gate and result.",
+    labels: ["gate", "result"],
+  },
   wscluster_operator_clusters: { kind: "gauge", help: "Clusters that this process operates; 0 on a standby." },
   wscluster_operator_sets: { kind: "gauge", help: "Sets with pods, over all clusters, by role.", labels: ["role"] },
   wscluster_operator_held: {

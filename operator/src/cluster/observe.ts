@@ -11,7 +11,7 @@ import {
 import { podKey, type EdgeInstructions, type EdgeState, type PodMode, type PodState } from "@wscluster/protocol";
 import type { ConfigMap, CustomObject, Node, Pod, PodDisruptionBudget, ReplicaSet } from "../kube/index.ts";
 import { gateAtOf } from "./decide/gate.ts";
-import { preflightOf, preflightStatusFor, preflightVerdict } from "./decide/preflight.ts";
+import { preflightOf, preflightStatusFor, preflightVerdict, steadyPreflight } from "./decide/preflight.ts";
 import { parseLiveConfig } from "./decide/children/live-config.ts";
 import {
   type ArrivalFacts,
@@ -147,7 +147,9 @@ export function observe(sources: Sources): Observation {
         : new Map(sources.nodes.map((node) => [node.metadata.name, nodeFactsOf(node)])),
     memory: sources.memory,
   };
-  return { kind: "valid", facts: { ...facts, gate: at === undefined ? undefined : gateOf(facts, at, sources) } };
+  // Nobody is asked about what is not done anyway.
+  const isAsked = at !== undefined && spec.data.paused !== true && !facts.cluster.deleting;
+  return { kind: "valid", facts: { ...facts, gate: isAsked ? gateOf(facts, at, sources) : undefined } };
 }
 
 type Labelled = {
@@ -171,7 +173,8 @@ function gateOf(facts: UnjudgedFacts, at: GateAt, { gates, quota }: Sources): No
   // What the steps show is judged by what they show; what could be known before has been said before.
   if (at.point !== "preflight" && at.point !== "verify") return { at, verdicts, preflight: undefined };
   // Once its pods are there, a quota has nothing more to say.
-  const preflight = preflightOf(facts, at.point === "preflight" ? quota : undefined);
+  const judged = preflightOf(facts, at.point === "preflight" ? quota : undefined);
+  const preflight = steadyPreflight(judged, at, facts.cluster.status?.preflight);
   const verdict = preflightVerdict(facts, preflight);
   return { at, verdicts: { ...verdicts, preflight: verdict }, preflight: preflightStatusFor(at, preflight, verdict) };
 }

@@ -27,14 +27,25 @@ export function createGates(options: {
   readonly clock: Clock;
   readonly onNews: (cluster: string) => void;
   readonly webhooksAllowed: readonly string[];
+  /** Told of each visit of the synthetic client and each call of a webhook. */
+  readonly count: (gate: "synthetic" | "webhook", result: string) => void;
 }): { readonly gates: Gates; readonly close: () => void } {
   const fetcher = createTextFetcher(options.clock);
+  const call = createWebhookCaller({ allowed: parseAllowList(options.webhooksAllowed) });
   const gates = new Gates({
     clock: options.clock,
     onNews: options.onNews,
     fetch: fetcher.fetch,
-    probe: probePod,
-    call: createWebhookCaller({ allowed: parseAllowList(options.webhooksAllowed) }),
+    probe: async (visit) => {
+      const outcome = await probePod(visit);
+      options.count("synthetic", outcome.kind);
+      return outcome;
+    },
+    call: async (question) => {
+      const answer = await call(question);
+      options.count("webhook", answer.kind);
+      return answer;
+    },
     adminPortOf,
     clientPortOf,
     receiptsOf: (facts, attempt) => {

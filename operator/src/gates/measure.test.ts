@@ -83,7 +83,7 @@ describe("the measure of a set", () => {
       pod({ name: "old", trouble: "timeout" }),
     ];
     expect(setMeasureFor(of, undefined).silent).toEqual([
-      { name: "new", why: "it has not been read twice yet" },
+      { name: "new", why: "it has not been read yet" },
       { name: "old", why: "timeout" },
     ]);
   });

@@ -68,7 +68,7 @@ export type PodMeasure = {
 export function setMeasureFor(pods: readonly PodMeasure[], pressure: number | undefined): SetMeasure {
   const silent = pods.flatMap(({ name, first, last, trouble }) => {
     if (first !== undefined && last !== undefined && trouble === undefined) return [];
-    return [{ name, why: trouble ?? "it has not been read twice yet" }];
+    return [{ name, why: trouble ?? "it has not been read yet" }];
   });
   const restarted = pods.flatMap(({ name, first, last }) => (hasRestarted(first, last) ? [name] : []));
   const readable = pods.filter(({ first, last }) => first !== undefined && last !== undefined);

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ClusterFacts, ServerPodFacts } from "../facts.ts";
 import { World } from "../testing/world.ts";
-import { preflightOf, preflightStatusFor, preflightVerdict } from "./preflight.ts";
+import { preflightOf, preflightStatusFor, preflightVerdict, steadyPreflight } from "./preflight.ts";
 import { nodesVerdict, preflightEvents, reachableVerdict } from "./preconditions.ts";
 
 /** A candidate that is ready to take over 30 clients of two pods. */
@@ -215,6 +215,24 @@ describe("the report of a preflight", () => {
     expect(reportOf(FACTS)).toMatchObject({ attempt: "r/1", result: "Passed" });
     expect(reportOf(full)).toMatchObject({ result: "Failed" });
     expect(reportOf({ ...full, spec: { ...full.spec, rollout: { preflight: "Warn" } } }).result).toBe("Warned");
+  });
+
+  it("keeps its words while little changes, and decides by what is found now", () => {
+    const before = reportOf(crowded(500));
+    const steady = (facts: ClusterFacts, attempt = "r/1") => {
+      const preflight = steadyPreflight(preflightOf(facts), { ...at, attempt }, before);
+      return { text: preflight.clients.split(":")[0], verdict: preflightVerdict(facts, preflight).kind };
+    };
+    expect(steady(crowded(520))).toEqual({ text: "1000 clients", verdict: "pass" });
+    expect(steady(crowded(600))).toEqual({ text: "1200 clients", verdict: "pass" });
+    expect(steady(crowded(520), "r/2").text).toBe("1040 clients");
+    // Little more, and too much.
+    const almost = withStates(isCandidate, { capacity: 504 });
+    const two = {
+      ...almost,
+      pods: almost.pods.map((pod, index) => (isCandidate(pod) ? pod : (crowded(505).pods[index] ?? pod))),
+    };
+    expect(steady(two)).toEqual({ text: "1010 clients", verdict: "fail" });
   });
 
   it("is told once for each attempt and each change of its result", () => {

@@ -96,6 +96,40 @@ export function preflightStatusFor(at: GateAt, preflight: Preflight, verdict: Ve
   };
 }
 
+/** Numbers that came no further from each other than this are no news. */
+const STEADY_PART = 0.1;
+const STEADY_COUNT = 10;
+
+/**
+ * A fleet that waits is written about only when there is something to say: while every check finds what it found before, and about
+ * as much of it, the words stay those of the last report. What is decided comes from what was found now.
+ */
+export function steadyPreflight(now: Preflight, at: GateAt, before: PreflightStatus | undefined): Preflight {
+  const isSteady =
+    before?.attempt === at.attempt &&
+    before.checks.length === now.checks.length &&
+    now.checks.every((check, index) => isLike(check, before.checks[index]));
+  if (before === undefined || !isSteady) return now;
+  const checks = now.checks.map((check, index): PreflightCheck => {
+    const { number, needed, message } = before.checks[index] ?? check;
+    return {
+      name: check.name,
+      result: check.result,
+      message,
+      ...(number === undefined ? {} : { number }),
+      ...(needed === undefined ? {} : { needed }),
+    };
+  });
+  return { ...now, checks, clients: before.clients };
+}
+
+function isLike(now: PreflightCheck, before: PreflightStatus["checks"][number] | undefined): boolean {
+  if (before?.name !== now.name || before.result !== RESULTS[now.result]) return false;
+  const isNear = (a: number | undefined, b: number | undefined): boolean =>
+    a === undefined || b === undefined ? a === b : Math.abs(a - b) <= Math.max(STEADY_COUNT, STEADY_PART * b);
+  return isNear(now.number, before.number) && isNear(now.needed, before.needed);
+}
+
 const bounded = (value: number): number => Math.max(0, Math.min(2_147_483_647, Math.round(value)));
 
 function exemptionOf(donors: readonly ServerPodFacts[], total: number): string | undefined {
