@@ -23,13 +23,19 @@ function parseLine(line: string): { readonly t?: unknown; readonly named?: unkno
 
 /** Second sockets of moves that the edge pods of now have let in, in the order of their time. */
 export async function namedArrivals(chat: Chat): Promise<readonly number[]> {
-  const pods = await chat.pods("edge");
-  const logs = await Promise.all(
-    pods.map((pod) => chat.kubectl(["logs", pod.metadata.name, "--container=haproxy", "--tail=-1"])),
-  );
-  return logs
-    .flatMap(parseArrivals)
-    .filter(({ isNamed, status }) => isNamed && status === 101)
+  return (await letIn(chat, () => true))
+    .filter(({ isNamed }) => isNamed)
     .map(({ atMs }) => atMs)
     .toSorted((a, b) => a - b);
+}
+
+/** How many clients these edge pods have let in that did not ask for a server pod by its name. */
+export async function unnamedArrivals(chat: Chat, pods: ReadonlySet<string>): Promise<number> {
+  return (await letIn(chat, (name) => pods.has(name))).filter(({ isNamed }) => !isNamed).length;
+}
+
+async function letIn(chat: Chat, isMeant: (pod: string) => boolean): Promise<readonly Arrival[]> {
+  const names = (await chat.pods("edge")).map((pod) => pod.metadata.name).filter(isMeant);
+  const logs = await Promise.all(names.map((name) => chat.kubectl(["logs", name, "--container=haproxy", "--tail=-1"])));
+  return logs.flatMap(parseArrivals).filter(({ status }) => status === 101);
 }

@@ -14,8 +14,10 @@ describe("order of scenarios", () => {
       "redis-paused",
       "node-drains",
       "changed-minds",
+      "scaled-in-flight",
       "operators-replaced",
       "operator-upgraded",
+      "uninstalled",
     ]);
     expect(beside.map(({ name }) => name)).toEqual(["idle"]);
   });

@@ -13,7 +13,9 @@ import { operatorUpgraded } from "./operator-upgraded.ts";
 import { operatorsReplaced } from "./operators-replaced.ts";
 import { podKilled } from "./pod-killed.ts";
 import { redisPaused } from "./redis-paused.ts";
+import { uninstalled } from "./uninstalled.ts";
 import type { Scenario } from "./scenario.ts";
+import { scaledInFlight } from "./scaled-in-flight.ts";
 import { statusWiped } from "./status-wiped.ts";
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -29,7 +31,9 @@ export const SCENARIOS: readonly Scenario[] = [
   redisPaused,
   nodeDrains,
   changedMinds,
+  scaledInFlight,
   operatorsReplaced,
   operatorUpgraded,
+  uninstalled,
   idle,
 ];

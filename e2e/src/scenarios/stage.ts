@@ -16,11 +16,11 @@ const FIRST_MOVE_TIMEOUT_MS = 60_000;
 
 export async function openChat(
   context: ScenarioContext,
-  options: Partial<Omit<ChatOptions, "namespace" | "redisUrl">> = {},
+  options: Partial<Omit<ChatOptions, "namespace">> = {},
 ): Promise<Chat> {
   const chat = new Chat(context.access, context.namespace, options.name ?? CHAT, context.signal);
   const { namespace, images } = context;
-  await chat.apply(chatCluster({ image: images["server:v1"], ...options, namespace, redisUrl: REDIS_URL }));
+  await chat.apply(chatCluster({ image: images["server:v1"], redisUrl: REDIS_URL, ...options, namespace }));
   await chat.ready();
   return chat;
 }

@@ -28,6 +28,24 @@ describe("the revision", () => {
     expect(edge(full)).toBe("0d28a912fe");
   });
 
+  it("does not change when a CRD begins to write down what absence means", () => {
+    const written = spec({
+      server: {
+        image: "chat:1",
+        port: 8080,
+        adminPort: 8081,
+        path: "/ws",
+        imagePullPolicy: "IfNotPresent",
+        terminationGracePeriodSeconds: 300,
+      },
+      auth: { anonymous: false },
+      edge: { maxConnections: 9_000, terminationGracePeriodSeconds: 300 },
+    });
+    expect(servers(written)).toBe(servers(spec()));
+    expect(edge(written)).toBe(edge(spec()));
+    expect(servers(spec({ server: { image: "chat:1", path: "/chat" } }))).not.toBe(servers(spec()));
+  });
+
   it("does not depend on the order of keys, on empty parts or on undefined", () => {
     const a = spec({ server: { image: "chat:1", port: 9000, env: [] }, auth: {} });
     const b = spec({ server: { port: 9000, image: "chat:1" } });

@@ -2,16 +2,41 @@
 // neither a new default nor a new renderer changes a hash. Not here: what the fields become in a pod (decide/children),
 // and the table of what a change of each rolls (crds), against which a test holds this.
 import { createHash } from "node:crypto";
-import type { WebSocketClusterSpec } from "@wscluster/crds";
+import { PORTS, type WebSocketClusterSpec } from "@wscluster/crds";
 
 type Projected = Readonly<Record<string, unknown>>;
+
+/**
+ * What absence means. A newer CRD may write these into every stored object: that must be the same revision, or the upgrade would roll
+ * every fleet (emqx-operator#897). So a default that a CRD gets later has to be what absence has meant before.
+ */
+const MEANT_BY_ABSENCE = {
+  server: {
+    port: PORTS.server,
+    adminPort: PORTS.serverAdmin,
+    path: "/ws",
+    imagePullPolicy: "IfNotPresent",
+    terminationGracePeriodSeconds: 300,
+  },
+  auth: { anonymous: false },
+  edge: { maxConnections: 9_000, terminationGracePeriodSeconds: 300 },
+} as const;
+
+function withoutDefaults(value: object | undefined, defaults: Projected): Projected {
+  return Object.fromEntries(Object.entries(value ?? {}).filter(([key, part]) => defaults[key] !== part));
+}
 
 /** @param restart the restart that counts now; by default that of the specification */
 export function projectServers(
   spec: WebSocketClusterSpec,
   restart: { readonly at: string | undefined } = { at: spec.restartAt },
 ): Projected {
-  return { server: spec.server, redis: spec.redis, auth: spec.auth, restartedAt: restart.at };
+  return {
+    server: withoutDefaults(spec.server, MEANT_BY_ABSENCE.server),
+    redis: spec.redis,
+    auth: withoutDefaults(spec.auth, MEANT_BY_ABSENCE.auth),
+    restartedAt: restart.at,
+  };
 }
 
 /**
@@ -35,13 +60,10 @@ export function restartOf(
 export function projectEdge(spec: WebSocketClusterSpec): Projected {
   const { image, agentImage, resources, maxConnections, terminationGracePeriodSeconds } = spec.edge ?? {};
   const { port, adminPort } = spec.server;
+  const edge = { image, agentImage, resources, maxConnections, terminationGracePeriodSeconds };
   return {
-    image,
-    agentImage,
-    resources,
-    maxConnections,
-    terminationGracePeriodSeconds,
-    server: { port, adminPort },
+    ...withoutDefaults(edge, MEANT_BY_ABSENCE.edge),
+    server: withoutDefaults({ port, adminPort }, MEANT_BY_ABSENCE.server),
   };
 }
 
