@@ -136,7 +136,6 @@ async function sleepPastLease(
   const stoppedAt = performance.now();
   const next = await newLeader(context, old);
   const takeoverSeconds = Math.round((performance.now() - stoppedAt) / 1_000);
-  const epochs = await Promise.all(fleets.map(({ chat }) => newEpoch(context, chat)));
   const { auditLog } = access.driver;
   const from = await auditLogSize(auditLog);
   await signalOperator(access, old, "SIGCONT");
@@ -146,6 +145,7 @@ async function sleepPastLease(
   );
   checks.equal("writes of the operator that woke up", acts, []);
   checks.equal("the leader after that", await leadingPod(access), next);
+  const epochs = await Promise.all(fleets.map(({ chat }) => epochOf(chat)));
   const operators = await systemPods(access, OPERATOR_SELECTOR);
   context.say(
     `a sleeping leader: taken over after ${takeoverSeconds} s, epochs ${epochs.join(" and ")}; awake again it wrote ${acts.length} times; ${operators.filter(isReady).length} of ${operators.length} operators ready`,
@@ -154,7 +154,7 @@ async function sleepPastLease(
 }
 
 /** The epoch that the new leader took: the pods refuse every lower one. */
-async function newEpoch(_context: ScenarioContext, chat: Chat): Promise<string> {
+async function epochOf(chat: Chat): Promise<string> {
   const text = await chat.kubectl(["get", "wsc", chat.name, "--output=jsonpath={.metadata.annotations}"]);
   return /"wscluster\.io\/operator-epoch":"(\d+)"/.exec(text)?.[1] ?? "?";
 }

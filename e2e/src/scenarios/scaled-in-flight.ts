@@ -143,8 +143,10 @@ async function loseTheField(stage: Stage, large: number, enough: number): Promis
   checks.equal("pods while it is held", await readyUids(chat), before);
   const reasons = (await chat.events()).filter((event) => event.reason === "ScaleDownHeld").length;
   checks.holds("an event says it", reasons > 0, reasons);
+  checks.holds("the message says what is needed", /need more than/.test(held.message), held.message);
   await scale(chat, enough);
   await settled(context, chat, enough);
+  await chat.patch({ config: { connections: null } });
 }
 
 function withoutReplicas(manifest: ChatManifest): ChatManifest {

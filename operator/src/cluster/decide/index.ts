@@ -76,6 +76,7 @@ export function decide(facts: ClusterFacts): Plan {
     edge.isRolling ||
     drain.isDraining ||
     scale.held !== undefined ||
+    scale.isWaiting ||
     sets.some((set) => set.role === "candidate" || set.role === "superseded" || set.step === "seal") ||
     !handedOver;
   const left = leftOf(movement);
@@ -132,7 +133,7 @@ function idlePlan(facts: ClusterFacts): Plan {
     rollout: { sets, events: [], waiting: undefined, requeueAfterMs: undefined, paused: undefined },
     taker,
     handedOver,
-    scale: { replicas: new Map(), detach: [], recycled: undefined, held: undefined, events: [] },
+    scale: { replicas: new Map(), detach: [], recycled: undefined, held: undefined, isWaiting: false, events: [] },
     movement: { donors: [], allowed: [], targets: [], trial: undefined, held: undefined },
     moves: { grants: [], limitedBy: "Nothing" },
     edge: { actions: [], removals: [], budgets: [], leaving: [], isRolling: false, events: [] },

@@ -21,6 +21,8 @@ export type Scale = {
   /** Of these: one that leaves because it is old. */
   readonly recycled: ServerPodFacts | undefined;
   readonly held: string | undefined;
+  /** A pod is to leave, and who is not known yet. */
+  readonly isWaiting: boolean;
   readonly events: readonly EventValue[];
 };
 
@@ -34,6 +36,7 @@ export function planScale(
   const isAtRest = !sets.some((set) => set.role === "candidate" || set.role === "superseded");
   const detach: ServerPodFacts[] = [];
   let held: string | undefined;
+  let isWaiting = false;
   const events: EventValue[] = [];
   let recycled: ServerPodFacts | undefined;
   const mayEvacuate = holdOf(facts, dependencies, "evacuation") === undefined;
@@ -79,6 +82,8 @@ export function planScale(
     const choice = chooseLeaver(facts, attached, wanted, dependencies);
     if (choice.kind === "held") {
       held = choice.why;
+    } else if (choice.kind === "soon") {
+      isWaiting = true;
     } else {
       detach.push(choice.pod);
       replicas.set(set.revision, set.live.replicas - 1);
@@ -88,7 +93,7 @@ export function planScale(
       });
     }
   }
-  return { replicas, detach, recycled, held, events };
+  return { replicas, detach, recycled, held, isWaiting, events };
 }
 
 /** The surge is there and every pod is ready: one pod may go, its replacement serves. */
@@ -174,7 +179,12 @@ function slicedReplicas(facts: ClusterFacts, set: PlannedSet, sets: readonly Pla
 
 type Choice =
   | { readonly kind: "leaver"; readonly pod: ServerPodFacts; readonly connections: number }
-  | { readonly kind: "held"; readonly why: string };
+  | { readonly kind: "held"; readonly why: string }
+  /** Pods that have just started tell their state in a moment: nothing is held, and nobody is told so. */
+  | { readonly kind: "soon" };
+
+/** A pod that is ready for longer should have told its state. */
+const FIRST_ANSWER_MS = 15_000;
 
 function chooseLeaver(
   facts: ClusterFacts,
@@ -189,6 +199,9 @@ function chooseLeaver(
     return state === undefined ? [] : [{ pod, connections: state.connections, capacity: state.capacity }];
   });
   if (known.length < attached.length) {
+    const silent = attached.filter((pod) => freshValue(pod.state) === undefined);
+    const isYoung = silent.every((pod) => facts.nowMs - (pod.readySinceMs ?? facts.nowMs) < FIRST_ANSWER_MS);
+    if (isYoung) return { kind: "soon" };
     return { kind: "held", why: `the state of ${attached.length - known.length} pods is not known` };
   }
   const ordered = known.toSorted(
