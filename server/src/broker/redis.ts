@@ -10,7 +10,6 @@ import type {
   BrokerPolicy,
   ControlMessage,
   HeldStreams,
-  Life,
   LoadedSession,
   Page,
   PodEntry,
@@ -32,6 +31,7 @@ import { ephemeralMessage, ephemeralOf, publicationOf } from "./redis/stored-mes
 import { RedisCursors } from "./redis/cursors.ts";
 import { RedisPresence, presenceEventOf } from "./redis/presence.ts";
 import { fieldsOf, generationOf, list, podEntryOf, sessionRowOf, text, texts } from "./redis/replies.ts";
+import { StreamReads } from "./redis/stream-reads.ts";
 import { SubscriberLink } from "./redis/subscriber-link.ts";
 
 export type RedisBrokerOptions = {
@@ -63,6 +63,7 @@ export class RedisBroker implements Broker {
   readonly #keys: Keys;
   readonly #commands: CommandLink;
   readonly #subscriber: SubscriberLink;
+  readonly #reads: StreamReads;
   readonly #streamOf = new Map<string, string>();
   readonly #heldBySlot: readonly Set<string>[] = SLOTS.map(() => new Set<string>());
   readonly #seenSeq = new Map<number, number>();
@@ -77,6 +78,17 @@ export class RedisBroker implements Broker {
     const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
     const silenceMs = options.silenceMs ?? SILENCE_MS;
     this.#commands = new CommandLink(options.url, timeoutMs, silenceMs, options.log);
+    this.#reads = new StreamReads((reads) =>
+      this.#script(
+        scripts.READ,
+        reads.flatMap(({ stream }) => [this.#keys.meta(stream), this.#keys.stream(stream)]),
+        [
+          newEpoch(),
+          String(options.policy().metaTtlMs),
+          ...reads.flatMap(({ after, limit }) => [String(after + 1), String(limit)]),
+        ],
+      ),
+    );
     this.cursors = new RedisCursors(this.#keys, {
       script: (script, keys, args) => this.#script(script, keys, args),
       plain: (command, keys, args) => this.#plain(command, keys, args, true),
@@ -198,24 +210,8 @@ export class RedisBroker implements Broker {
     if (event) this.#listener?.presence?.(event);
   }
 
-  async read(stream: string, after: number, limit: number): Promise<Page> {
-    const { metaTtlMs } = this.#options.policy();
-    const reply = list(
-      await this.#script(
-        scripts.READ,
-        [this.#keys.meta(stream), this.#keys.stream(stream)],
-        [newEpoch(), String(metaTtlMs), String(after + 1), String(limit)],
-      ),
-    );
-    const [epoch, top, lives, items] = reply;
-    return {
-      top: { epoch: text(epoch), top: Number(text(top)), lives: JSON.parse(text(lives)) as readonly Life[] },
-      items: list(items).flatMap((item) => {
-        const message = list(list(item)[1])[1];
-        const publication = Buffer.isBuffer(message) ? publicationOf(stream, message) : undefined;
-        return publication ? [publication] : [];
-      }),
-    };
+  read(stream: string, after: number, limit: number): Promise<Page> {
+    return this.#reads.read(stream, after, limit);
   }
 
   async changed(held: HeldStreams): Promise<readonly string[]> {

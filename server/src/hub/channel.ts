@@ -101,6 +101,12 @@ export class Channel {
     if (publication.offset === this.top + 1) this.#append(publication);
   }
 
+  /** Keeps what was read up to the top when the channel was opened, for those who go on before it. */
+  keepRead(items: readonly Publication[]): void {
+    if (items.at(-1)?.offset !== this.top) return;
+    for (const item of items) this.ring.push(item.offset, publicationFrame(this.nameJson, item));
+  }
+
   /** A new life began after `prev`, which is a position of the present one: what lies above it was lost by the store. */
   enterLife(epoch: string, prev: Position): void {
     this.flush();
@@ -127,9 +133,15 @@ export class Channel {
    * A life ended where this subscriber stands, and no message of the next one says so: it may have published there what the store
    * then lost, and has to publish it again.
    */
-  tellLife({ subscriber }: Subscription, life: string): void {
+  tellLife(subscription: Subscription, life: string): void {
     if (life === this.epoch || endOf(life, this.streamTop) !== this.top) return;
     this.flush();
+    const { subscriber } = subscription;
+    if (subscription.lagging) {
+      // It fell behind just now: it is told when it stands where the life ended.
+      subscription.life = life;
+      return;
+    }
     subscriber.push(divergedFrame(this.name, lifeAfter(life, this.streamTop), { epoch: life, offset: this.top }));
   }
 

@@ -171,6 +171,17 @@ describe("Hub", () => {
         numRuns: 300,
         // The poll joined a repair that had read before the last publication.
         examples: [
+          // Who fell behind at the end of a life was told of the end before what led to it.
+          [
+            [
+              { do: "publish", heard: false },
+              { do: "snapshot" },
+              { do: "failover" },
+              { do: "congest", who: 0, on: true },
+              { do: "settle" },
+              { do: "publish", heard: false },
+            ],
+          ],
           [
             [
               { do: "publish", heard: false },

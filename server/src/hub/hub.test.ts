@@ -74,6 +74,28 @@ async function stage(store = new MemoryStore()) {
   return { broker, hub, writer: new MemoryBroker({ store }) };
 }
 
+describe("a channel that is opened for somebody who comes back", () => {
+  it.each([
+    [0, 5, 1],
+    [3, 5, 1],
+    [5, 5, 1],
+    // Two pages: the second one is a question of its own.
+    [0, 120, 3],
+  ])("from %i of %i asks the store %i times", async (after, top, reads) => {
+    const { broker, hub, writer } = await stage();
+    let epoch = "";
+    for (let n = 0; n < top; n += 1) {
+      const result = await publish(writer);
+      if (result.kind === "stored") epoch = result.epoch;
+    }
+    const collector = new Collector();
+    await hub.attach(collector, "t/r", "r", { epoch, offset: after }, () => {});
+    await expect.poll(() => collector.offsets.length).toBe(top - after);
+    expect(collector.offsets).toEqual(Array.from({ length: top - after }, (_, at) => after + at + 1));
+    expect(broker.reads).toBe(reads);
+  });
+});
+
 describe("subscribing", () => {
   it("subscribes first and reads then: what is published between the two is not missed", async () => {
     const { broker, hub, writer } = await stage();

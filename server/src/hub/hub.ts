@@ -54,7 +54,7 @@ export class Hub implements HeldStreams {
     const subscription = channel.newSubscription(subscriber, onLive);
     channel.attaching += 1;
     try {
-      await this.#open(channel);
+      await this.#open(channel, from);
       await this.#place(channel, subscription, from, announce);
       channel.attaching -= 1;
     } catch (error) {
@@ -102,17 +102,20 @@ export class Hub implements HeldStreams {
       this.#resumeAt(channel, subscription, prev.offset);
       return;
     }
-    const whole = !first || first.items[0]?.offset === continuation.after + 1;
+    const { after } = continuation;
+    const page = known.kind === "continue" && known.after === after ? first : undefined;
+    const whole = !first || first.items[0]?.offset === after + 1;
     announce({ epoch, top, recovered: whole });
     subscription.life = from.epoch;
-    this.#resumeAt(channel, subscription, continuation.after);
+    this.#resumeAt(channel, subscription, after, page);
   }
 
-  #resumeAt(channel: Channel, subscription: Subscription, cursor: number): void {
+  /** @param page what follows `cursor`, where it was read just now. */
+  #resumeAt(channel: Channel, subscription: Subscription, cursor: number, page?: Page): void {
     if (cursor === channel.top) channel.addLive(subscription);
     else {
       channel.addLagging(subscription, cursor);
-      void this.feed(subscription);
+      void this.feed(subscription, page);
     }
   }
 
@@ -125,14 +128,21 @@ export class Hub implements HeldStreams {
     for (const subscription of subscriber.lagging) void this.feed(subscription);
   }
 
-  /** Feeds pages until the subscription stands at the top, its queue is full, or the store is away. */
-  async feed(subscription: Subscription): Promise<void> {
+  /**
+   * Feeds pages until the subscription stands at the top, its queue is full, or the store is away.
+   * @param first what follows its cursor, read in this very moment.
+   */
+  async feed(subscription: Subscription, first?: Page): Promise<void> {
     if (subscription.feeding) return;
     subscription.feeding = true;
     const { channel, subscriber } = subscription;
+    let page = first;
     try {
       while (subscription.lagging && !subscription.gone && subscriber.isDrained()) {
-        if (channel.healed) await channel.healed;
+        if (channel.healed) {
+          page = undefined;
+          await channel.healed;
+        }
         if (channel.state === "open" && subscription.cursor === channel.top) {
           channel.addLive(subscription);
           return;
@@ -144,7 +154,9 @@ export class Hub implements HeldStreams {
           channel.caughtUp(subscriber, frames.length);
           continue;
         }
-        if (!(await this.#feedPage(channel, subscription))) return;
+        const read = page;
+        page = undefined;
+        if (!(await this.#feedPage(channel, subscription, read))) return;
       }
     } catch {
       // The store is away: `resync` or the next drained queue goes on from the same cursor.
@@ -154,10 +166,10 @@ export class Hub implements HeldStreams {
   }
 
   /** False when the page brought nothing although the channel is ahead: the poll goes on from there. */
-  async #feedPage(channel: Channel, subscription: Subscription): Promise<boolean> {
+  async #feedPage(channel: Channel, subscription: Subscription, read: Page | undefined): Promise<boolean> {
     const { cuts } = channel;
     const before = subscription.cursor;
-    const page = await this.#page(channel, before);
+    const page = read ?? (await this.#page(channel, before));
     if (subscription.gone || channel.cuts !== cuts) return true;
     if (page.top.epoch !== channel.epoch) {
       await this.#healAnew(channel);
@@ -261,8 +273,9 @@ export class Hub implements HeldStreams {
     return channel;
   }
 
-  #open(channel: Channel): Promise<void> {
-    channel.opened ??= this.#openNow(channel).catch((error: unknown) => {
+  /** @param from where the first subscriber goes on: what follows is read along, so that it costs no question of its own. */
+  #open(channel: Channel, from: Position | undefined): Promise<void> {
+    channel.opened ??= this.#openNow(channel, from).catch((error: unknown) => {
       channel.opened = undefined;
       if (channel.size === 0) channel.emptySinceMs = this.#hooks.now();
       throw error;
@@ -271,12 +284,14 @@ export class Hub implements HeldStreams {
   }
 
   // Subscribe first, read then: a publication between the two is heard, kept in `early`, and compared with the top that was read.
-  async #openNow(channel: Channel): Promise<void> {
+  async #openNow(channel: Channel, from: Position | undefined): Promise<void> {
     await this.#broker.subscribe(channel.stream);
-    const { top } = await this.#broker.read(channel.stream, Number.MAX_SAFE_INTEGER - 1, 1);
+    const after = from?.offset ?? Number.MAX_SAFE_INTEGER - 1;
+    const { top, items } = await this.#broker.read(channel.stream, after, from ? WIRE_DEFAULTS.pageSize : 1);
     channel.epoch = top.epoch;
     channel.top = top.top;
     channel.lives = top.lives;
+    channel.keepRead(items);
     channel.readAtMs = this.#hooks.now();
     channel.state = "open";
     this.#takeEarly(channel);
@@ -351,7 +366,8 @@ export class Hub implements HeldStreams {
       if (before > channel.top) channel.skip(before, top, "history-expired");
       for (const item of page.items) channel.acceptRead(item);
       if (channel.top < top.top && page.items.length > 0) continue;
-      for (const subscription of channel.live) channel.tellLife(subscription, former);
+      // A copy: who turns out to be congested leaves the list.
+      for (const subscription of [...channel.live]) channel.tellLife(subscription, former);
       return;
     }
   }

@@ -10,8 +10,8 @@ export type Script = { readonly name: string; readonly lua: string };
 // shows by comparing a position with where the former life ended in *this* store. INFO inside the script, not once per connection: a
 // primary that is demoted and promoted again keeps its connections. A history without its meta is of no known life and is dropped.
 const LIVE = `
+local id = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') or ''
 local function live(meta, stream, fresh, ttl)
-  local id = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') or ''
   local m = redis.call('HMGET', meta, 'epoch', 'offset', 'replid', 'lives', 'start', 'ts')
   local epoch, offset, lives, start = m[1], m[2], m[4], m[5]
   if not epoch then
@@ -115,12 +115,17 @@ return {'stored', epoch, o}
 `,
 };
 
-/** KEYS meta stream; ARGV freshEpoch metaTtl first limit. */
+/** KEYS meta stream, meta stream, ...; ARGV freshEpoch metaTtl, then first limit for each stream. All of one slot. */
 export const READ: Script = {
   name: "read",
   lua: `${LIVE}
-local epoch, offset, lives = live(KEYS[1], KEYS[2], ARGV[1], ARGV[2])
-return {epoch, offset, lives, redis.call('XRANGE', KEYS[2], ARGV[3] .. '-0', '+', 'COUNT', ARGV[4])}
+local pages = {}
+for i = 1, #KEYS, 2 do
+  local epoch, offset, lives = live(KEYS[i], KEYS[i + 1], ARGV[1], ARGV[2])
+  local items = redis.call('XRANGE', KEYS[i + 1], ARGV[i + 2] .. '-0', '+', 'COUNT', ARGV[i + 3])
+  pages[#pages + 1] = {epoch, offset, lives, items}
+end
+return pages
 `,
 };
 
