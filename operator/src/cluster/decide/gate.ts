@@ -47,15 +47,32 @@ function verdictOf(gate: GateFacts): Verdict {
   );
 }
 
+export type Objection = {
+  readonly reason: "PreflightFailed" | "GateInconclusive";
+  readonly message: string;
+  readonly unblock: string;
+};
+
 /** What stands against beginning at all, or against going on before anybody was moved. */
 export function preflightAt(
   gate: { readonly at: GateAt; readonly verdicts: GateFacts } | undefined,
   attempt: string,
   point: "preflight" | "verify",
-): string | undefined {
+): Objection | undefined {
   if (gate === undefined || gate.at.attempt !== attempt || gate.at.point !== point) return undefined;
-  // Before anything began, a webhook is asked as well.
-  const verdicts = point === "verify" ? [gate.verdicts.preflight] : [gate.verdicts.preflight, gate.verdicts.webhooks];
-  for (const verdict of verdicts) if (verdict !== undefined && verdict.kind !== "pass") return verdict.why;
-  return undefined;
+  const { preflight, webhooks } = gate.verdicts;
+  if (preflight !== undefined && preflight.kind !== "pass") {
+    return {
+      reason: "PreflightFailed",
+      message: preflight.why,
+      unblock: "what is named there, or `rollout.preflight: Warn`",
+    };
+  }
+  // Before anything began, a webhook is asked as well; there is nothing yet that its answer could abort.
+  if (point !== "preflight" || webhooks === undefined || webhooks.kind === "pass") return undefined;
+  return {
+    reason: "GateInconclusive",
+    message: `the rollout has not begun: ${webhooks.why}`,
+    unblock: "the webhook's answer 200, or its removal from `rollout.webhooks`",
+  };
 }

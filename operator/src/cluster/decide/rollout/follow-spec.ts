@@ -30,12 +30,7 @@ export function followSpec(draft: Draft): void {
   const isWarm = present !== undefined && isWayBack(draft, present);
   const against = isWarm ? undefined : preflightAt(facts.gate, nextAttempt(present, wanted), "preflight");
   if (against !== undefined) {
-    draft.waiting = {
-      reason: "PreflightFailed",
-      message: against,
-      sinceMs: facts.nowMs,
-      unblock: "what is named there, or `rollout.preflight: Warn`",
-    };
+    draft.waiting = { ...against, sinceMs: facts.nowMs };
     return;
   }
   if (candidate !== undefined) supersede(draft, candidate);

@@ -57,13 +57,7 @@ export function gateWait(
   point: "verify" | `step ${number}`,
 ): Wait | undefined {
   const against = point === "verify" ? preflightAt(facts.gate, candidate.attempt, point) : undefined;
-  if (against !== undefined) {
-    return {
-      reason: "PreflightFailed",
-      message: against,
-      unblock: "what is named there, or `rollout.preflight: Warn`",
-    };
-  }
+  if (against !== undefined) return against;
   const verdict = verdictAt(facts.gate, candidate.attempt, point);
   if (verdict.kind === "pass") return undefined;
   return { reason: "GateInconclusive", message: `${point} is not decided: ${verdict.why}` };
