@@ -5,6 +5,8 @@ export const VERSION = "v1alpha1";
 export const API_VERSION = `${GROUP}/${VERSION}`;
 export const KIND = "WebSocketCluster";
 export const PLURAL = "websocketclusters";
+export const REBALANCE_KIND = "WebSocketRebalance";
+export const REBALANCE_PLURAL = "websocketrebalances";
 
 export const LABELS = {
   /** Name of the WebSocketCluster, on every object that belongs to it. */

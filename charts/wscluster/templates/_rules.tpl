@@ -11,6 +11,17 @@
 - apiGroups: [wscluster.io]
   resources: [websocketclusters/finalizers]
   verbs: [update]
+# Proposals to even out load: made, reported on, and removed when they are old.
+- apiGroups: [wscluster.io]
+  resources: [websocketrebalances]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [wscluster.io]
+  resources: [websocketrebalances/status]
+  verbs: [get, patch, update]
+# Whether somebody else scales a cluster as well.
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [get, list]
 # Pods are born from ReplicaSets; the operator labels, detaches and removes them.
 - apiGroups: [""]
   resources: [pods]

@@ -84,6 +84,21 @@ export const ADMISSION_ROWS: readonly AdmissionRow[] = [
         abortedAttempt: "5f6d8c/1",
       },
       moves: { maxPerSecond: 25, emergencyMaxPerSecond: 25, paused: false },
+      rebalance: {
+        mode: "Propose",
+        maxImbalancePercent: 30,
+        weights: { connections: 30, cpu: 25, memory: 15, messageRate: 20, responseTime: 10 },
+        cooldownSeconds: 300,
+        maxMovePercent: 20,
+        minPodAgeSeconds: 300,
+      },
+      autoscaling: {
+        minReplicas: 2,
+        maxReplicas: 10,
+        connectionsPerReplica: 5000,
+        cpuPercent: 70,
+        scaleDownStabilizationSeconds: 300,
+      },
       disruption: { nodeDrain: true, cordonBatch: 2, deadlineSeconds: 600 },
       paused: false,
     },
@@ -168,6 +183,26 @@ export const ADMISSION_ROWS: readonly AdmissionRow[] = [
     what: "an emergency pace below the default pace",
     spec: withRest({ moves: { emergencyMaxPerSecond: 199 } }),
     refused: "`emergencyMaxPerSecond` must be at least `maxPerSecond`",
+  },
+  {
+    what: "more pods at least than at most",
+    spec: withRest({ autoscaling: { minReplicas: 5, maxReplicas: 4, cpuPercent: 70 } }),
+    refused: "`minReplicas` must not be above `maxReplicas`",
+  },
+  {
+    what: "fewer pods at most than the default of at least",
+    spec: withRest({ autoscaling: { maxReplicas: 1, cpuPercent: 70 } }),
+    refused: "`minReplicas` must not be above `maxReplicas`",
+  },
+  {
+    what: "autoscaling by nothing",
+    spec: withRest({ autoscaling: { maxReplicas: 4 } }),
+    refused: "at least one of `connectionsPerReplica` and `cpuPercent`",
+  },
+  {
+    what: "a threshold that noise would cross",
+    spec: withRest({ rebalance: { maxImbalancePercent: 5 } }),
+    refused: "should be greater than or equal to 10",
   },
   { what: "history of just the default ttl and the margin", spec: times(undefined, 150) },
 

@@ -1,13 +1,14 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
-import { API_VERSION, KIND, PLURAL } from "../names.ts";
+import { API_VERSION, KIND, PLURAL, REBALANCE_KIND, REBALANCE_PLURAL } from "../names.ts";
 import { type ApiServer, missingForApiServer, startApiServer } from "../testing/index.ts";
 import { ADMISSION_ROWS, type AdmissionRow, MINIMAL } from "./admission-rows.ts";
-import { crdFor, rootSchema } from "./custom-resource.ts";
+import { clusterKind, crdFor, rebalanceKind } from "./custom-resource.ts";
 import type { ApiSchema } from "./structural-schema.ts";
 
 const COLLECTION = `/apis/${API_VERSION}/namespaces/default/${PLURAL}`;
+const REBALANCES = `/apis/${API_VERSION}/namespaces/default/${REBALANCE_PLURAL}`;
 const DEADLINE_MS = 20_000;
 const missing = missingForApiServer();
 
@@ -20,7 +21,7 @@ function messagesOf(schema: ApiSchema): readonly string[] {
 describe("the admission table", () => {
   it("has a row that breaks each CEL rule", () => {
     const expected = ADMISSION_ROWS.flatMap((row) => row.refused ?? []);
-    const untested = messagesOf(rootSchema().schema).filter(
+    const untested = messagesOf(clusterKind().schema).filter(
       (message) => !expected.some((part) => message.includes(part)),
     );
     expect(untested).toEqual([]);
@@ -34,13 +35,14 @@ describe.skipIf(missing !== undefined)(
 
     beforeAll(async () => {
       server = await startApiServer();
-      const created = await server.send(
-        "POST",
-        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-        crdFor().crd,
-      );
-      expect(created).toMatchObject({ status: 201 });
-      await vi.waitUntil(async () => (await server.send("GET", COLLECTION)).status === 200, { timeout: DEADLINE_MS });
+      for (const kind of [clusterKind(), rebalanceKind()]) {
+        const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+        expect(await server.send("POST", path, crdFor(kind))).toMatchObject({ status: 201 });
+      }
+      for (const collection of [COLLECTION, REBALANCES]) {
+        const isServed = async () => (await server.send("GET", collection)).status === 200;
+        await vi.waitUntil(isServed, { timeout: DEADLINE_MS });
+      }
     }, 90_000);
 
     afterAll(async () => server[Symbol.asyncDispose]());
@@ -81,7 +83,7 @@ describe.skipIf(missing !== undefined)(
     it("reports the schema as structural and the names as accepted", async () => {
       const { body } = await server.send(
         "GET",
-        `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${crdFor().crd.metadata.name}`,
+        `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${crdFor(clusterKind()).metadata.name}`,
       );
       const conditions = (body as { status: { conditions: { type: string; status: string }[] } }).status.conditions;
       expect(Object.fromEntries(conditions.map(({ type, status }) => [type, status]))).toEqual({
@@ -125,6 +127,29 @@ describe.skipIf(missing !== undefined)(
         "Age",
       ]);
       expect(rows[0]?.cells.slice(0, 7)).toEqual(["story", "3/3", null, null, 3, 500, "320/500"]);
+    });
+
+    it("takes a rebalance, lets it be approved, refuses another cluster, and shows the columns", async () => {
+      const merge = { contentType: "application/merge-patch+json" };
+      const object = `${REBALANCES}/chat-1`;
+      const made = await server.send("POST", `${REBALANCES}?fieldValidation=Strict`, {
+        apiVersion: API_VERSION,
+        kind: REBALANCE_KIND,
+        metadata: { name: "chat-1" },
+        spec: { clusterName: "chat", expiresAfterSeconds: 600 },
+      });
+      expect(made).toMatchObject({ status: 201 });
+      expect(await server.send("PATCH", object, { spec: { approved: true } }, merge)).toMatchObject({ status: 200 });
+      const moved = await server.send("PATCH", object, { spec: { clusterName: "other" } }, merge);
+      expect(moved).toMatchObject({ status: 422, body: { message: expect.stringContaining("must not be changed") } });
+      const tooShort = await server.send("PATCH", object, { spec: { expiresAfterSeconds: 59 } }, merge);
+      expect(tooShort).toMatchObject({ status: 422 });
+      const status = { phase: "Proposed", before: { imbalancePercent: 41 }, reconnects: 312 };
+      expect(await server.send("PATCH", `${object}/status`, { status }, merge)).toMatchObject({ status: 200 });
+      const accept = "application/json;as=Table;v=v1;g=meta.k8s.io";
+      const table = await server.send("GET", object, undefined, { accept });
+      const { rows } = table.body as { rows: { cells: unknown[] }[] };
+      expect(rows[0]?.cells.slice(0, 8)).toEqual(["chat-1", "chat", "Proposed", 41, null, null, 312, null]);
     });
 
     it("tells `kubectl explain` what a field means", async () => {

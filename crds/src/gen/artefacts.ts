@@ -3,7 +3,7 @@
 import { stringify } from "yaml";
 import { chartReadmeFor } from "./chart-readme.ts";
 import { CHART_VALUES, chartSchemaFor, chartValueRows, chartValuesFor } from "./chart-values.ts";
-import { crdFor, rootSchema } from "./custom-resource.ts";
+import { clusterKind, crdFor, rebalanceKind } from "./custom-resource.ts";
 import { fieldsWithoutRolls, referenceFor } from "./reference.ts";
 
 export type Artefacts = {
@@ -16,36 +16,45 @@ export type Artefacts = {
 const HEADER = "Generated from crds/src by `npm run gen`; edits are lost.";
 
 export function crdArtefacts(): Artefacts {
-  const { crd, problems } = crdFor();
-  const root = rootSchema().schema;
-  const yaml = stringify(crd, { sortMapEntries: true, lineWidth: 0 });
-  const missing = fieldsWithoutRolls(root.properties?.["spec"] ?? {});
-  const inTemplate = yaml.includes("{{") ? ["the CRD contains {{, which Helm would take for a template"] : [];
+  const kinds = [clusterKind(), rebalanceKind()];
+  const yamls = kinds.map((kind) => {
+    const crd = crdFor(kind);
+    return { name: crd.metadata.name, yaml: stringify(crd, { sortMapEntries: true, lineWidth: 0 }) };
+  });
+  const missing = fieldsWithoutRolls(clusterKind().schema.properties?.["spec"] ?? {});
+  const inTemplate = yamls.flatMap(({ name, yaml }) =>
+    yaml.includes("{{") ? [`${name} contains {{, which Helm would take for a template`] : [],
+  );
   return {
     files: {
-      [`crds/${crd.metadata.name}.yaml`]: `# ${HEADER}\n${yaml}`,
-      "charts/wscluster/templates/crds.yaml": chartCrd(crd.metadata.name, yaml),
+      ...Object.fromEntries(yamls.map(({ name, yaml }) => [`crds/${name}.yaml`, `# ${HEADER}\n${yaml}`])),
+      "charts/wscluster/templates/crds.yaml": chartCrds(yamls),
       "charts/wscluster/README.md": chartReadmeFor(chartValueRows(CHART_VALUES)),
       "charts/wscluster/values.yaml": chartValuesFor(CHART_VALUES),
       "charts/wscluster/values.schema.json": chartSchemaFor(CHART_VALUES),
-      "docs/api.md": referenceFor(root),
+      "docs/api.md": referenceFor(clusterKind(), rebalanceKind()),
     },
-    problems: [...problems, ...inTemplate, ...missing.map((path) => `spec.${path}: needs an entry in rollsByField`)],
+    problems: [
+      ...kinds.flatMap((kind) => kind.problems),
+      ...inTemplate,
+      ...missing.map((path) => `spec.${path}: needs an entry in rollsByField`),
+    ],
   };
 }
 
 /** A template, not the chart's `crds/` folder: Helm never upgrades what lies there. Kept when the chart goes, with every cluster. */
-function chartCrd(name: string, yaml: string): string {
-  const metadata = `metadata:\n  name: ${name}\n`;
-  const withChart = yaml.replace(
-    metadata,
-    `metadata:
+function chartCrds(yamls: readonly { readonly name: string; readonly yaml: string }[]): string {
+  const documents = yamls.map(({ name, yaml }) =>
+    yaml.replace(
+      `metadata:\n  name: ${name}\n`,
+      `metadata:
   annotations:
     helm.sh/resource-policy: keep
   labels:
     {{- include "wscluster.labels" . | nindent 4 }}
   name: ${name}
 `,
+    ),
   );
-  return `{{- /* ${HEADER} */}}\n{{- if .Values.crds.enabled }}\n${withChart}{{- end }}\n`;
+  return `{{- /* ${HEADER} */}}\n{{- if .Values.crds.enabled }}\n${documents.join("---\n")}{{- end }}\n`;
 }

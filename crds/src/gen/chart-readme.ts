@@ -15,7 +15,7 @@ For a first try add \`--set redis.embedded=true\`: one Redis without persistence
 
 **The CRD** is a template of the chart, so that \`helm upgrade\` upgrades it, and it is kept when the chart is uninstalled: with it would go every
 WebSocketCluster. Whoever manages CRDs apart sets \`crds.enabled=false\` and runs
-\`kubectl apply --server-side -f crds/websocketclusters.wscluster.io.yaml\` before each upgrade.
+\`kubectl apply --server-side -f crds/\` before each upgrade.
 
 **Upgrading the operator** restarts no server and no edge pod: each cluster keeps the agent image that it was made with.
 

@@ -55,10 +55,12 @@ describe("the chart's CRD", () => {
   it("is the generated one, guarded, and kept when the chart goes", () => {
     const { files } = crdArtefacts();
     const template = files["charts/wscluster/templates/crds.yaml"] ?? "";
-    const [, ...plain] = (files["crds/websocketclusters.wscluster.io.yaml"] ?? "").split("\nspec:\n");
     expect(template).toContain("{{- if .Values.crds.enabled }}");
     expect(template).toContain("helm.sh/resource-policy: keep");
-    expect(template).toContain(plain.join("\nspec:\n"));
+    for (const plural of ["websocketclusters", "websocketrebalances"]) {
+      const [, ...plain] = (files[`crds/${plural}.wscluster.io.yaml`] ?? "").split("\nspec:\n");
+      expect(template).toContain(plain.join("\nspec:\n"));
+    }
   });
 });
 
@@ -90,7 +92,7 @@ describe.skipIf(!helm.found)(`the chart under Helm${helm.found ? "" : ` (skipped
   it("leaves the optional parts out unless they are asked for", async () => {
     const plain = await render();
     expect(namesOf(plain, "Deployment")).toEqual(["wscluster-operator"]);
-    expect(namesOf(plain, "CustomResourceDefinition")).toHaveLength(1);
+    expect(namesOf(plain, "CustomResourceDefinition")).toHaveLength(2);
     const trial = await render("redis.embedded=true", "crds.enabled=false", "replicas=1", "rbac.aggregate=false");
     expect(namesOf(trial, "Deployment").sort()).toEqual(["wscluster-operator", "wscluster-redis"]);
     expect(namesOf(trial, "Service")).toEqual(["wscluster-redis"]);

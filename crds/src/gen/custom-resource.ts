@@ -1,7 +1,8 @@
-// The CustomResourceDefinition of WebSocketCluster: names, columns, subresources and the rules that need the object's name.
+// The CustomResourceDefinitions: names, columns, subresources and the rules that need the object's name.
 // Not here: the schema below `spec` and `status` (v1alpha1/), writing files (artefacts.ts).
 
-import { GROUP, KIND, PLURAL, VERSION } from "../names.ts";
+import { GROUP, KIND, PLURAL, REBALANCE_KIND, REBALANCE_PLURAL, VERSION } from "../names.ts";
+import { webSocketRebalanceSpec, webSocketRebalanceStatus } from "../v1alpha1/rebalance.ts";
 import { webSocketClusterSpec } from "../v1alpha1/spec.ts";
 import { webSocketClusterStatus } from "../v1alpha1/status.ts";
 import { type ApiSchema, structuralSchemaFor } from "./structural-schema.ts";
@@ -25,6 +26,32 @@ const COLUMNS: readonly PrinterColumn[] = [
   { name: "Replicas", type: "integer", jsonPath: ".status.replicas", description: "Server pods of all sets." },
   { name: "Connections", type: "integer", jsonPath: ".status.connections", description: "Connections of the fleet." },
   { name: "Moving", type: "string", jsonPath: ".status.moving", description: "Progress of the running move." },
+  { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp", description: "Time since creation." },
+];
+
+const REBALANCE_COLUMNS: readonly PrinterColumn[] = [
+  { name: "Cluster", type: "string", jsonPath: ".spec.clusterName", description: "Cluster that it is for." },
+  { name: "Phase", type: "string", jsonPath: ".status.phase", description: "Where it stands." },
+  {
+    name: "Before",
+    type: "integer",
+    jsonPath: ".status.before.imbalancePercent",
+    description: "Imbalance when it was proposed, percent.",
+  },
+  {
+    name: "Predicted",
+    type: "integer",
+    jsonPath: ".status.predicted.imbalancePercent",
+    description: "Imbalance that is expected afterwards, percent.",
+  },
+  {
+    name: "After",
+    type: "integer",
+    jsonPath: ".status.after.imbalancePercent",
+    description: "Imbalance as measured afterwards, percent.",
+  },
+  { name: "Reconnects", type: "integer", jsonPath: ".status.reconnects", description: "Connections that move." },
+  { name: "Moved", type: "integer", jsonPath: ".status.receipts.moved", description: "Connections that have moved." },
   { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp", description: "Time since creation." },
 ];
 
@@ -61,43 +88,93 @@ export type Crd = {
   };
 };
 
-export type CrdResult = { readonly crd: Crd; readonly problems: readonly string[] };
+/** One custom resource: what its definition and its reference are made from. */
+export type ResourceKind = {
+  readonly kind: string;
+  readonly plural: string;
+  readonly shortName: string;
+  readonly columns: readonly PrinterColumn[];
+  readonly subresources: CrdVersion["subresources"];
+  /** Of the whole object; `problems` is empty unless the source breaks a rule. */
+  readonly schema: ApiSchema;
+  readonly problems: readonly string[];
+};
 
-/** The schema of the whole object, as the CRD and the reference use it. */
-export function rootSchema(): { readonly schema: ApiSchema; readonly problems: readonly string[] } {
+export function clusterKind(): ResourceKind {
   const spec = structuralSchemaFor(webSocketClusterSpec, "spec");
   const status = structuralSchemaFor(webSocketClusterStatus, "status");
-  const schema: ApiSchema = {
-    type: "object",
-    description:
+  return {
+    kind: KIND,
+    plural: PLURAL,
+    shortName: "wsc",
+    columns: COLUMNS,
+    subresources: {
+      status: {},
+      scale: {
+        specReplicasPath: ".spec.replicas",
+        statusReplicasPath: ".status.replicas",
+        labelSelectorPath: ".status.selector",
+      },
+    },
+    schema: objectSchema(
       "A fleet of WebSocket servers behind an edge. A change of the server pods is a blue-green rollout that moves every live connection.",
+      spec.schema,
+      status.schema,
+      NAME_RULES,
+    ),
+    problems: [...spec.problems, ...status.problems],
+  };
+}
+
+export function rebalanceKind(): ResourceKind {
+  const spec = structuralSchemaFor(webSocketRebalanceSpec, "spec");
+  const status = structuralSchemaFor(webSocketRebalanceStatus, "status");
+  return {
+    kind: REBALANCE_KIND,
+    plural: REBALANCE_PLURAL,
+    shortName: "wsr",
+    columns: REBALANCE_COLUMNS,
+    subresources: { status: {} },
+    schema: objectSchema(
+      "One plan to even out the load of a WebSocketCluster, to be approved or stopped. Made by the operator as a proposal, or by a user as a request.",
+      spec.schema,
+      status.schema,
+      [],
+    ),
+    problems: [...spec.problems, ...status.problems],
+  };
+}
+
+function objectSchema(description: string, spec: ApiSchema, status: ApiSchema, rules: typeof NAME_RULES): ApiSchema {
+  return {
+    type: "object",
+    description,
     required: ["spec"],
     properties: {
       apiVersion: { type: "string", description: "Version of this schema." },
       kind: { type: "string", description: "Kind of the object." },
       metadata: { type: "object" },
-      spec: { ...spec.schema, description: "What is wanted." },
-      status: { ...status.schema, description: "What was last seen: a report that the operator can rebuild." },
+      spec: { ...spec, description: "What is wanted." },
+      status: { ...status, description: "What was last seen: a report that the operator can rebuild." },
     },
-    "x-kubernetes-validations": NAME_RULES,
+    ...(rules.length === 0 ? {} : { "x-kubernetes-validations": rules }),
   };
-  return { schema, problems: [...spec.problems, ...status.problems] };
 }
 
-export function crdFor(): CrdResult {
-  const { schema, problems } = rootSchema();
-  const crd: Crd = {
+export function crdFor(of: ResourceKind): Crd {
+  const { kind, plural, shortName, columns, subresources, schema } = of;
+  return {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
-    metadata: { name: `${PLURAL}.${GROUP}` },
+    metadata: { name: `${plural}.${GROUP}` },
     spec: {
       group: GROUP,
       names: {
-        kind: KIND,
-        listKind: `${KIND}List`,
-        plural: PLURAL,
-        singular: KIND.toLowerCase(),
-        shortNames: ["wsc"],
+        kind,
+        listKind: `${kind}List`,
+        plural,
+        singular: kind.toLowerCase(),
+        shortNames: [shortName],
         categories: ["websocket"],
       },
       scope: "Namespaced",
@@ -106,19 +183,11 @@ export function crdFor(): CrdResult {
           name: VERSION,
           served: true,
           storage: true,
-          additionalPrinterColumns: COLUMNS,
+          additionalPrinterColumns: columns,
           schema: { openAPIV3Schema: schema },
-          subresources: {
-            status: {},
-            scale: {
-              specReplicasPath: ".spec.replicas",
-              statusReplicasPath: ".status.replicas",
-              labelSelectorPath: ".status.selector",
-            },
-          },
+          subresources,
         },
       ],
     },
   };
-  return { crd, problems };
 }

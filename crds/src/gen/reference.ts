@@ -1,7 +1,8 @@
 // The reference of the resource as Markdown: one row per field. Pure. Not here: the schema it reads (custom-resource.ts).
 
-import { API_VERSION, KIND } from "../names.ts";
+import { API_VERSION } from "../names.ts";
 import { rollsOf } from "../v1alpha1/rolls.ts";
+import type { ResourceKind } from "./custom-resource.ts";
 import type { ApiSchema } from "./structural-schema.ts";
 
 export type FieldRow = {
@@ -36,39 +37,80 @@ export function fieldsWithoutRolls(spec: ApiSchema): readonly string[] {
     .filter((path) => rollsOf(path.replaceAll("[]", "")) === undefined);
 }
 
-export function referenceFor(root: ApiSchema): string {
-  const spec = root.properties?.["spec"] ?? {};
-  const status = root.properties?.["status"] ?? {};
-  return `# ${KIND} (\`${API_VERSION}\`)
+export function referenceFor(cluster: ResourceKind, rebalance: ResourceKind): string {
+  return `# Resources (\`${API_VERSION}\`)
 
-Generated from \`crds/src/v1alpha1\` by \`npm run gen\`. Short name \`wsc\`, category \`websocket\`, subresources \`status\` and \`scale\`.
+Generated from \`crds/src/v1alpha1\` by \`npm run gen\`. Category \`websocket\`.
 \`kubectl explain wsc.spec --recursive\` prints the same on a cluster.
+
+# ${cluster.kind}
+
+Short name \`wsc\`, subresources \`status\` and \`scale\`.
 
 *rolls* says how a change reaches running pods: **servers** = a new revision, that is a blue-green rollout of the server pods;
 **edge** = a new revision of the edge pods; live = nothing restarts.
 
 ## Rules over several fields
 
-${rulesOf(root, "")
-  .map((rule) => `- ${rule}`)
-  .join("\n")}
+${rulesText(cluster.schema)}
 
 ## spec
 
 | field | type | rolls | limits | meaning |
 |---|---|---|---|---|
-${fieldRowsFor(spec).map(specRow).join("\n")}
+${fieldRowsFor(cluster.schema.properties?.["spec"] ?? {})
+  .map(specRow)
+  .join("\n")}
 
 ## status
 
-A report: it can be wiped at any time and is rebuilt. Nothing reads it back to decide.
+${statusText(cluster.schema)}
+
+# ${rebalance.kind}
+
+${rebalance.schema.description} Short name \`wsr\`. Those that have ended are kept for a while, at most ten of a cluster.
+
+## Rules
+
+${rulesText(rebalance.schema)}
+
+## spec of a rebalance
+
+| field | type | limits | meaning |
+|---|---|---|---|
+${fieldRowsFor(rebalance.schema.properties?.["spec"] ?? {})
+  .map(
+    (row) =>
+      `| \`${row.path}\`${row.isRequired ? " (required)" : ""} | ${row.type} | ${row.limits} | ${row.description} |`,
+  )
+  .join("\n")}
+
+## status of a rebalance
 
 | field | type | meaning |
 |---|---|---|
-${fieldRowsFor(status)
-  .map((row) => `| \`${row.path}\` | ${row.type} | ${row.description} |`)
-  .join("\n")}
+${statusRows(rebalance.schema)}
 `;
+}
+
+function rulesText(schema: ApiSchema): string {
+  return rulesOf(schema, "")
+    .map((rule) => `- ${rule}`)
+    .join("\n");
+}
+
+function statusText(schema: ApiSchema): string {
+  return `A report: it can be wiped at any time and is rebuilt. Nothing reads it back to decide.
+
+| field | type | meaning |
+|---|---|---|
+${statusRows(schema)}`;
+}
+
+function statusRows(schema: ApiSchema): string {
+  return fieldRowsFor(schema.properties?.["status"] ?? {})
+    .map((row) => `| \`${row.path}\` | ${row.type} | ${row.description} |`)
+    .join("\n");
 }
 
 function specRow(row: FieldRow): string {

@@ -21,6 +21,8 @@ export const rollsByField: Readonly<Record<string, Rolls>> = {
   "edge.service": "live",
   rollout: "live",
   moves: "live",
+  rebalance: "live",
+  autoscaling: "live",
   restartAt: "servers",
   disruption: "live",
   paused: "live",

@@ -3,6 +3,7 @@
 // members with CEL instead), defaults only where a later change of them rolls nothing. Not here: CRD rendering (gen/).
 
 import { z } from "zod";
+import { autoscalingSpec, rebalanceSpec } from "./balance.ts";
 import { auth, permissions } from "./auth.ts";
 
 /** How a change of a field reaches running pods; `plan` prints it. */
@@ -431,6 +432,12 @@ export const webSocketClusterSpec = z
       .meta({ format: "date-time" })
       .describe(
         "Restarts the servers: from this moment on a new revision with the same content takes over from the old, as after any other change. A moment in the future waits. An earlier one than the last restart, or none, restarts nothing.",
+      ),
+    rebalance: rebalanceSpec.optional().describe("How uneven load is found and evened out."),
+    autoscaling: autoscalingSpec
+      .optional()
+      .describe(
+        "The operator chooses the number of pods; `replicas` is then only where it begins. Leave it out where an HPA or KEDA writes `replicas`.",
       ),
     disruption: disruptionSpec.optional().describe("What happens when pods have to leave before their time."),
     paused: z.boolean().optional().describe("Stops all reconciliation of this cluster; the fleet goes on serving."),

@@ -26,6 +26,7 @@ export const setStatus = z.strictObject({
   replicas: count("Pods."),
   ready: count("Ready pods."),
   connections: count("Connections on its pods.").optional(),
+  worstHealth: z.int().min(0).max(100).optional().describe("Lowest health score of its pods: 100 = idle, 0 = full."),
 });
 
 export const preflightStatus = z.strictObject({
@@ -101,6 +102,37 @@ export const rolloutStatus = z.strictObject({
     .describe("What the rollout waits for."),
 });
 
+const percent = (what: string) => z.int().min(0).max(1_000_000).describe(what);
+
+export const loadStatus = z.strictObject({
+  imbalancePercent: percent("Distance of the farthest pod from the mean load, in percent of the mean.").optional(),
+  knownPods: count("Pods whose load is known."),
+  servingPods: count("Pods that serve."),
+  hottest: z.string().max(253).optional().describe("Pod with the most load."),
+  hottestPercent: percent("Its load, in percent of the mean.").optional(),
+  coldest: z.string().max(253).optional().describe("Pod with the least load."),
+  coldestPercent: percent("Its load, in percent of the mean.").optional(),
+  worstHealth: z.int().min(0).max(100).optional().describe("Lowest health score of a pod: 100 = idle, 0 = full."),
+  hotPartitions: z
+    .array(z.string().max(300))
+    .max(8)
+    .optional()
+    .describe("POD/PARTITION that alone are a large part.")
+    .meta({ "x-kubernetes-list-type": "atomic" }),
+  hotChannels: z
+    .array(z.string().max(600))
+    .max(8)
+    .optional()
+    .describe("POD/CHANNEL that alone are a large part.")
+    .meta({ "x-kubernetes-list-type": "atomic" }),
+});
+
+export const autoscalingStatus = z.strictObject({
+  wanted: count("Pods that the present load needs.").optional(),
+  replicas: count("Pods that the autoscaler has chosen."),
+  message: z.string().max(512).describe("Why, with the numbers."),
+});
+
 export const webSocketClusterStatus = z.strictObject({
   observedGeneration: z
     .int()
@@ -131,6 +163,8 @@ export const webSocketClusterStatus = z.strictObject({
     .optional()
     .describe("Sets of server pods.")
     .meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["revision"] }),
+  load: loadStatus.optional().describe("How evenly the load lies, rounded."),
+  autoscaling: autoscalingStatus.optional().describe("What the operator's own autoscaler does."),
   edge: z
     .strictObject({ replicas: count("Edge pods."), ready: count("Ready edge pods.") })
     .optional()

@@ -53,7 +53,13 @@ export async function installChart(access: ClusterAccess, options: InstallOption
     { input: JSON.stringify(values), ...signal },
   );
   await access.kubectl(
-    ["wait", "--for=condition=Established", "crd/websocketclusters.wscluster.io", "--timeout=60s"],
+    [
+      "wait",
+      "--for=condition=Established",
+      "crd/websocketclusters.wscluster.io",
+      "crd/websocketrebalances.wscluster.io",
+      "--timeout=60s",
+    ],
     signal,
   );
   await systemPodsReady(access, OPERATOR_SELECTOR, options.replicas, options.images.operator, options.signal);

@@ -70,6 +70,8 @@ describe("the revision", () => {
       "edge.service": { edge: { service: { type: "NodePort" } } },
       rollout: { rollout: { retainSeconds: 1 } },
       moves: { moves: { maxPerSecond: 1 } },
+      rebalance: { rebalance: { mode: "Off" } },
+      autoscaling: { autoscaling: { maxReplicas: 3, cpuPercent: 50 } },
       disruption: { disruption: { deadlineSeconds: 60 } },
       paused: { paused: true },
       restartAt: { restartAt: "2030-01-01T00:00:00Z" },
