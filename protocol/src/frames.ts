@@ -93,7 +93,7 @@ export type ClientFrameType = ClientFrame["t"];
 
 // ---- server to client -------------------------------------------------------------------------------------------------
 
-export type GapReason = "history-expired" | "stream-lost";
+export type GapReason = "history-expired" | "stream-lost" | "conflated";
 
 export type SubscribedFrame = {
   readonly t: "sub.ok";

@@ -36,6 +36,16 @@ export const SERVER_METRICS = {
   wscluster_received_bytes_total: { kind: "counter", help: "Bytes that came on the client port's sockets." },
   wscluster_sent_bytes_total: { kind: "counter", help: "Bytes that left on the client port's sockets." },
   wscluster_deliveries_total: { kind: "counter", help: "Publications handed to sockets." },
+  wscluster_delivery_failures_total: {
+    kind: "counter",
+    help: "Publications kept from subscribers that read too slowly: lagging = fed later from history, dropped = unnumbered and gone.",
+    labels: ["why"],
+  },
+  wscluster_send_success_ratio: {
+    kind: "histogram",
+    help: "Of each turn of a channel, the share of its subscribers that got its publications at once.",
+    buckets: [0, 0.5, 0.9, 0.95, 0.99, 0.999, 1],
+  },
   wscluster_fanout_batch: {
     kind: "histogram",
     help: "Deliveries that one channel handed over at once (publications of one turn times subscribers).",

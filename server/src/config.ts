@@ -160,6 +160,18 @@ export const LIVE_FILE = z.object({
     )
     .max(256)
     .optional(),
+  /** How channels are delivered; the first that fits a channel's name counts. */
+  namespaces: z
+    .array(
+      z.object({
+        /** `*` = any text. */
+        names: z.array(z.string().min(1).max(300)).min(1).max(64),
+        conflateMs: count(0, 60_000).default(0),
+        priority: z.enum(["low", "normal", "critical"]).default("normal"),
+      }),
+    )
+    .max(64)
+    .default([]),
   /** What is missing is as the variables WSC_LIMIT_* have it; 0 = no limit. */
   limits: z
     .object({
@@ -207,6 +219,7 @@ export function liveSettingsOf(
       heartbeatMs: connections.heartbeatSeconds * 1_000,
       history: { maxLength: history.maxLength, ttlMs: history.ttlSeconds * 1_000 },
       limits: { ...limits, ...given(parsed.data.limits) },
+      namespaces: parsed.data.namespaces,
       ...(parsed.data.permissions === undefined ? {} : { permissions: parsed.data.permissions.map(permissionOf) }),
     },
   };

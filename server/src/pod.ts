@@ -109,7 +109,11 @@ export class Pod {
     this.hub = new Hub(broker, {
       now: Date.now,
       markDirty: (channel) => this.#tick.markChannel(channel),
-      onDelivered: (count) => {
+      namespaces: () => options.settings().namespaces,
+      onDropped: (count) => this.metrics.add("wscluster_delivery_failures_total", count, { why: "dropped" }),
+      onDelivered: (count, failed) => {
+        if (failed > 0) this.metrics.add("wscluster_delivery_failures_total", failed, { why: "lagging" });
+        if (count + failed > 0) this.metrics.observe("wscluster_send_success_ratio", count / (count + failed));
         this.#vitals.sampler.messagesOut += count;
         this.metrics.add("wscluster_deliveries_total", count);
         this.metrics.observe("wscluster_fanout_batch", count);

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { autoscalingSpec, rebalanceSpec } from "./balance.ts";
 import { auth, permissions } from "./auth.ts";
+import { limits, namespaces } from "./traffic.ts";
 
 /** How a change of a field reaches running pods; `plan` prints it. */
 export type Rolls = "servers" | "edge" | "live";
@@ -339,6 +340,8 @@ export const webSocketClusterSpec = z
           .optional()
           .describe("History of channels."),
         permissions,
+        limits,
+        namespaces,
       })
       .optional()
       .describe("Live configuration: reaches running pods without a restart."),

@@ -70,7 +70,10 @@ export const SERVER_FRAME_ROWS: FrameRows<ServerFrame> = {
       e: EPOCH,
       from: ["integer", "Where the client stood."],
       to: ["integer", "Where it stands now; below `from` only with `stream-lost`."],
-      why: ["word", "`history-expired`, or `stream-lost`: nothing is known of the client's epoch any more."],
+      why: [
+        "word",
+        "`history-expired`; `stream-lost`: nothing is known of the client's epoch any more; `conflated`: older than the newest, left out on purpose.",
+      ],
     },
   },
   diverged: {

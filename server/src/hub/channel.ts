@@ -6,6 +6,8 @@ import type { Life, Page, Publication, StreamTop } from "../broker/port.ts";
 import { endOf, lifeAfter } from "../streams/continuation.ts";
 import { divergedFrame, publicationFrame } from "../streams/frames.ts";
 import { textFrame } from "../transport/wire-frame.ts";
+import { PLAIN_TRAITS, traitsFor } from "./namespaces.ts";
+import type { ChannelTraits, Namespace } from "./namespaces.ts";
 import { Ring } from "./ring.ts";
 import type { Subscriber, Subscription } from "./subscription.ts";
 
@@ -15,6 +17,16 @@ const RING_BYTES = 256 * 1024;
 const EARLY_LIMIT = 1_024;
 
 export type Verdict = "taken" | "old" | "hole";
+
+export type ChannelHooks = {
+  readonly now: () => number;
+  /** Calls back once, at the end of this tick. */
+  readonly markDirty: (channel: Channel) => void;
+  /** Publications of one turn: handed to subscribers, and kept back from those that read too slowly. */
+  readonly onDelivered: (count: number, failed: number) => void;
+  readonly onGap: (why: GapReason | "diverged", count: number) => void;
+  readonly namespaces?: () => readonly Namespace[] | undefined;
+};
 
 export class Channel {
   readonly stream: string;
@@ -46,24 +58,19 @@ export class Channel {
   healed: Promise<void> | undefined;
   readonly pages = new Map<number, Promise<Page>>();
   #pending: Buffer[] = [];
-  readonly #markDirty: (channel: Channel) => void;
-  readonly #onDelivered: (count: number) => void;
-  readonly #onGap: (why: GapReason | "diverged", count: number) => void;
+  /** Publications since the last flush; more than are pending where only the newest is kept. */
+  #pendingCount = 0;
+  #flushedAtMs = 0;
+  #namespaces: readonly Namespace[] | undefined;
+  #traits: ChannelTraits = PLAIN_TRAITS;
+  readonly #hooks: ChannelHooks;
+  readonly #onGap: ChannelHooks["onGap"];
 
-  constructor(
-    stream: string,
-    name: string,
-    hooks: {
-      readonly markDirty: (channel: Channel) => void;
-      readonly onDelivered: (count: number) => void;
-      readonly onGap: (why: GapReason | "diverged", count: number) => void;
-    },
-  ) {
+  constructor(stream: string, name: string, hooks: ChannelHooks) {
     this.stream = stream;
     this.name = name;
     this.nameJson = JSON.stringify(name);
-    this.#markDirty = hooks.markDirty;
-    this.#onDelivered = hooks.onDelivered;
+    this.#hooks = hooks;
     this.#onGap = hooks.onGap;
   }
 
@@ -180,46 +187,82 @@ export class Channel {
     if (this.early.length < EARLY_LIMIT) this.early.push(publication);
   }
 
+  /** How it is delivered, by the settings in force. */
+  get traits(): ChannelTraits {
+    const namespaces = this.#hooks.namespaces?.();
+    if (namespaces !== this.#namespaces) {
+      this.#namespaces = namespaces;
+      this.#traits = traitsFor(namespaces, this.name);
+    }
+    return this.#traits;
+  }
+
   #append(publication: Publication): void {
     const frame = publicationFrame(this.nameJson, publication);
     this.top = publication.offset;
     this.ring.push(publication.offset, frame);
     if (this.live.length === 0) return;
-    if (this.#pending.length === 0) this.#markDirty(this);
-    this.#pending.push(frame);
+    const { conflateMs } = this.traits;
+    if (this.#pendingCount === 0) this.#plan(conflateMs);
+    this.#pendingCount += 1;
+    if (conflateMs > 0) this.#pending = [frame];
+    else this.#pending.push(frame);
+  }
+
+  #plan(conflateMs: number): void {
+    const waitMs = conflateMs === 0 ? 0 : this.#flushedAtMs + conflateMs - this.#hooks.now();
+    // A clock that steps back must not stop the channel.
+    if (waitMs <= 0 || waitMs > conflateMs) this.#hooks.markDirty(this);
+    else setTimeout(() => this.#hooks.markDirty(this), waitMs).unref();
   }
 
   /** Hands the frames of this tick to all live subscribers, as one shared buffer. */
   flush(): void {
-    const count = this.#pending.length;
+    const count = this.#pendingCount;
     if (count === 0) return;
-    const first = this.#pending[0];
-    const chunk = count === 1 && first ? first : Buffer.concat(this.#pending);
-    this.#pending = [];
     const before = this.top - count;
+    const frames = this.#pending;
+    const sent = frames.length;
+    // Only the newest is there: what was left out is told in the same write.
+    if (sent < count) frames.unshift(this.gapFrame(this.epoch, before, this.top - sent, "conflated"));
+    const chunk = frames.length === 1 && frames[0] ? frames[0] : Buffer.concat(frames);
+    this.#pending = [];
+    this.#pendingCount = 0;
+    const { conflateMs, priority } = this.traits;
+    if (conflateMs > 0) this.#flushedAtMs = this.#hooks.now();
+    const mark = priority === "critical" ? priority : "normal";
     const { live } = this;
-    let delivered = 0;
+    let [delivered, failed] = [0, 0];
     // Backwards, because a subscriber that falls behind is taken out of the list by moving the last one into its place.
     for (let index = live.length - 1; index >= 0; index -= 1) {
       const subscription = live[index];
       if (!subscription) continue;
-      if (subscription.subscriber.isCongested()) {
+      if (subscription.subscriber.isCongested(mark)) {
         this.#fallBehind(subscription, before);
+        failed += sent;
         continue;
       }
       subscription.subscriber.push(chunk);
-      subscription.subscriber.deliveries += count;
-      delivered += count;
+      subscription.subscriber.deliveries += sent;
+      delivered += sent;
     }
     this.delivered += delivered;
-    this.#onDelivered(delivered);
+    this.#hooks.onDelivered(delivered, failed);
+  }
+
+  /** One that lags behind a channel of newest values goes on with the newest: nobody reads what was left out. */
+  jump(subscription: Subscription): void {
+    const to = this.top - 1;
+    if (this.traits.conflateMs === 0 || this.state !== "open" || subscription.cursor >= to) return;
+    subscription.subscriber.push(this.gapFrame(this.epoch, subscription.cursor, to, "conflated"));
+    subscription.cursor = to;
   }
 
   /** This many older publications were handed to one that lags. */
   caughtUp(subscriber: Subscriber, count: number): void {
     subscriber.deliveries += count;
     this.delivered += count;
-    this.#onDelivered(count);
+    this.#hooks.onDelivered(count, 0);
   }
 
   #fallBehind(subscription: Subscription, cursor: number): void {

@@ -1,11 +1,12 @@
 // All channels of this pod: opening, healing holes, feeding those that lag. Not here: sockets, sessions, the store's commands.
 
 import { PROBE_IDENTITY, WIRE_DEFAULTS } from "@wscluster/protocol";
-import type { GapReason, Position } from "@wscluster/protocol";
+import type { Position } from "@wscluster/protocol";
 import type { Broker, HeldStreams, Page, Publication } from "../broker/port.ts";
 import { continuationOf } from "../streams/continuation.ts";
 import { divergedFrame, ephemeralFrame, publicationFrame } from "../streams/frames.ts";
 import { Channel } from "./channel.ts";
+import type { ChannelHooks } from "./channel.ts";
 import { createGate } from "./gate.ts";
 import type { Subscriber, Subscription } from "./subscription.ts";
 
@@ -17,12 +18,9 @@ const MAX_REPAIRS = 3;
 /** A quiet channel is read this often, which renews its meta: else offsets would start again under its subscribers. */
 const RENEW_MS = 6 * 3_600_000;
 
-export type HubHooks = {
-  readonly now: () => number;
-  /** Calls back once, at the end of this tick. */
-  readonly markDirty: (channel: Channel) => void;
-  readonly onDelivered: (count: number) => void;
-  readonly onGap: (why: GapReason | "diverged", count: number) => void;
+export type HubHooks = ChannelHooks & {
+  /** Unnumbered messages that were kept from subscribers that read too slowly. */
+  readonly onDropped?: (count: number) => void;
 };
 
 export type Announcement = { readonly epoch: string; readonly top: number; readonly recovered: boolean };
@@ -147,6 +145,7 @@ export class Hub implements HeldStreams {
           channel.addLive(subscription);
           return;
         }
+        channel.jump(subscription);
         if (channel.ring.covers(subscription.cursor)) {
           const frames = channel.ring.after(subscription.cursor, WIRE_DEFAULTS.pageSize);
           for (const frame of frames) subscriber.push(frame);
@@ -208,7 +207,13 @@ export class Hub implements HeldStreams {
     const channel = this.channels.get(stream);
     if (!channel || channel.live.length === 0) return;
     const frame = ephemeralFrame(channel.nameJson, user, data);
-    for (const { subscriber } of channel.live) if (!subscriber.isCongested()) subscriber.push(frame);
+    const mark = channel.traits.priority === "low" ? "low" : "normal";
+    let dropped = 0;
+    for (const { subscriber } of channel.live) {
+      if (subscriber.isCongested(mark)) dropped += 1;
+      else subscriber.push(frame);
+    }
+    if (dropped > 0) this.#hooks.onDropped?.(dropped);
   }
 
   #take(channel: Channel, publication: Publication): void {

@@ -1,13 +1,14 @@
 // One subscriber's place in one channel. Not here: the channel (channel.ts), sockets (transport).
 
 import type { Channel } from "./channel.ts";
+import type { Priority } from "./namespaces.ts";
 
 /** What a channel needs of a connection. */
 export interface Subscriber {
   /** Queues a complete frame; it leaves with the others of this tick. */
   push(frame: Buffer): void;
   /** Above the soft mark: numbered frames are not queued any more, the subscription lags and is fed by pages. */
-  isCongested(): boolean;
+  isCongested(priority?: Priority): boolean;
   /** Few enough bytes are waiting for another page. */
   isDrained(): boolean;
   readonly lagging: Set<Subscription>;

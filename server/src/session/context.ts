@@ -6,6 +6,7 @@ import type { Identify } from "../auth/identity.ts";
 import type { Permission } from "../auth/permissions.ts";
 import type { Revocations } from "../auth/revocations.ts";
 import type { Broker } from "../broker/port.ts";
+import type { Namespace } from "../hub/namespaces.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Limits, LimitSettings } from "../limits/limits.ts";
 import type { Presence } from "../presence/presence.ts";
@@ -21,6 +22,8 @@ export type LiveSettings = {
   readonly history: { readonly maxLength: number; readonly ttlMs: number };
   /** Absent = none. */
   readonly limits?: LimitSettings;
+  /** How channels are delivered; absent = all alike. */
+  readonly namespaces?: readonly Namespace[];
   /** Absent = everything is allowed, as far as tokens do not say. */
   readonly permissions?: readonly Permission[];
 };

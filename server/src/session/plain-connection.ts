@@ -5,6 +5,7 @@ import { CLOSE_CODES, WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { PlainServerFrame, ServerFrame } from "@wscluster/protocol";
 import { identityNotes } from "../auth/identity-notes.ts";
 import { BrokerUnavailable } from "../broker/port.ts";
+import type { Priority } from "../hub/namespaces.ts";
 import type { Subscriber, Subscription } from "../hub/subscription.ts";
 import type { ClientSocket } from "../transport/client-socket.ts";
 import { textFrame } from "../transport/wire-frame.ts";
@@ -85,8 +86,8 @@ export class PlainConnection extends Connection implements Subscriber {
     });
   }
 
-  isCongested(): boolean {
-    return this.socket.isCongested();
+  isCongested(priority?: Priority): boolean {
+    return this.socket.isCongested(priority);
   }
 
   isDrained(): boolean {

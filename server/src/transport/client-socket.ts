@@ -4,6 +4,7 @@
 import type { Socket } from "node:net";
 import { WebSocket } from "ws";
 import { CLOSE_CODES } from "@wscluster/protocol";
+import type { Priority } from "../hub/namespaces.ts";
 import type { Subscriber, Subscription } from "../hub/subscription.ts";
 import type { OutputTick } from "./tick.ts";
 
@@ -112,8 +113,10 @@ export class ClientSocket implements Subscriber {
     this.#tcp.uncork();
   }
 
-  isCongested(): boolean {
-    return this.#tcp.writableLength + this.#queuedBytes > this.#marks.softBytes;
+  isCongested(priority: Priority = "normal"): boolean {
+    const { softBytes, lowBytes, hardBytes } = this.#marks;
+    const mark = priority === "normal" ? softBytes : priority === "low" ? lowBytes : (softBytes + hardBytes) / 2;
+    return this.#tcp.writableLength + this.#queuedBytes > mark;
   }
 
   isDrained(): boolean {

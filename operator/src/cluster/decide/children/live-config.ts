@@ -6,8 +6,8 @@ import { metadataFor } from "./labels.ts";
 
 /** The body without its generation; absent fields stay absent, the server has the defaults. */
 export function liveConfigBodyFor(facts: Pick<ClusterFacts, "spec">): string {
-  const { connections, history, permissions } = facts.spec.config ?? {};
-  return JSON.stringify({ connections: connections ?? {}, history: history ?? {}, permissions });
+  const { connections, history, ...rest } = facts.spec.config ?? {};
+  return JSON.stringify({ connections: connections ?? {}, history: history ?? {}, ...rest });
 }
 
 export function liveConfigFor(facts: Pick<ClusterFacts, "cluster" | "spec" | "config">): Manifest {

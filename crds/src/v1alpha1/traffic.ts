@@ -1,0 +1,48 @@
+// How much clients may send, and how channels are delivered. Not here: the rest of the resource (spec.ts).
+
+import { z } from "zod";
+
+const text = (max: number) => z.string().min(1).max(max);
+const whole = (min: number, max: number) => z.int().min(min).max(max);
+const limit = (what: string) => whole(0, 1_000_000_000).optional().describe(`${what} Defaults to 0, no limit.`);
+
+export const limits = z
+  .strictObject({
+    sessionsPerUser: limit("Most sessions of one user on one pod."),
+    sessionsPerTenant: limit("Most sessions of one tenant on one pod."),
+    sessionsPerAddress: limit("Most sessions of one client address on one pod; sockets may be twice as many."),
+    subscriptionsPerSession: whole(1, 256).optional().describe("Most channels of one session. Defaults to 256."),
+    messagesPerSecond: limit("Messages of one connection, in bursts of two seconds."),
+    bytesPerSecond: limit("Payload bytes of one connection, in bursts of two seconds."),
+    tenantMessagesPerSecond: limit("Messages of one tenant on one pod."),
+    tenantBytesPerSecond: limit("Payload bytes of one tenant on one pod."),
+  })
+  .optional()
+  .describe("How much clients may send and hold. Clients that move or resume were let in before.");
+
+export const namespaces = z
+  .array(
+    z.strictObject({
+      names: z
+        .array(text(300))
+        .min(1)
+        .max(64)
+        .describe("Channels; `*` is any text. The first namespace that fits a channel counts.")
+        .meta({ "x-kubernetes-list-type": "set" }),
+      conflateMs: whole(0, 60_000)
+        .optional()
+        .describe(
+          "Subscribers get the newest message this often and no message between; what was left out is told by a `gap` with reason `conflated`. Defaults to 0, every message.",
+        ),
+      priority: z
+        .enum(["low", "normal", "critical"])
+        .optional()
+        .describe(
+          "What slow clients are spared first: `low` drops unnumbered messages early, `critical` queues numbered ones for longer. Defaults to normal.",
+        ),
+    }),
+  )
+  .max(64)
+  .optional()
+  .describe("How channels are delivered, by name.")
+  .meta({ "x-kubernetes-list-type": "atomic" });
