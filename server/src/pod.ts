@@ -35,6 +35,7 @@ import { Presence } from "./presence/presence.ts";
 import { tendPresence } from "./presence/upkeep.ts";
 import { Registry } from "./session/registry.ts";
 import { Limits, NO_LIMITS } from "./limits/limits.ts";
+import { hubHooksFor } from "./telemetry/hub-hooks.ts";
 import { timed } from "./telemetry/response.ts";
 import { Vitals } from "./telemetry/vitals.ts";
 import { DEFAULT_MARKS } from "./transport/client-socket.ts";
@@ -110,15 +111,12 @@ export class Pod {
       now: Date.now,
       markDirty: (channel) => this.#tick.markChannel(channel),
       namespaces: () => options.settings().namespaces,
-      onDropped: (count) => this.metrics.add("wscluster_delivery_failures_total", count, { why: "dropped" }),
-      onDelivered: (count, failed) => {
-        if (failed > 0) this.metrics.add("wscluster_delivery_failures_total", failed, { why: "lagging" });
-        if (count + failed > 0) this.metrics.observe("wscluster_send_success_ratio", count / (count + failed));
-        this.#vitals.sampler.messagesOut += count;
-        this.metrics.add("wscluster_deliveries_total", count);
-        this.metrics.observe("wscluster_fanout_batch", count);
-      },
-      onGap: (why, count) => this.metrics.add("wscluster_gaps_total", count, { why }),
+      ...hubHooksFor({
+        metrics: this.metrics,
+        onMessagesOut: (count) => {
+          this.#vitals.sampler.messagesOut += count;
+        },
+      }),
     });
     this.#vitals = new Vitals(
       {
