@@ -250,4 +250,5 @@ export const DEFAULT_SETTINGS: LiveSettings = {
   heartbeatMs: WIRE_DEFAULTS.heartbeatMs,
   history: { maxLength: 1_000, ttlMs: 300_000 },
   limits: NO_LIMITS,
+  namespaces: [],
 };
