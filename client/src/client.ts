@@ -8,17 +8,17 @@ import { settingsFor } from "./options.ts";
 import { watchPlatform } from "./platform-events.ts";
 import type { Published } from "./publisher.ts";
 import { encodePayload } from "./payload.ts";
+import type { Answer, Unnumbered } from "./requests.ts";
 import { Session } from "./session.ts";
 import type { SubscribeOptions, Subscription } from "./subscription.ts";
 
 /** Raw access to the connection in use, for what is built on top: `history`, `presence`, `remember` and the like. */
 export type Wire = {
   readonly taps: Set<(frame: ServerFrame) => void>;
-  readonly nextRequestId: () => number;
+  /** Asks over the connection in use; `undefined` when there is none to take it. Rejects with `timeout` when no answer comes. */
+  ask(question: Unnumbered, timeoutMs?: number): Promise<Answer> | undefined;
   /** False when there is no connection to take it. */
   sendEphemeral(text: string): boolean;
-  /** One page of at most 100; rejects with `timeout` when there is no connection or it breaks. */
-  fetch(channel: string, from: Position, n: number): Promise<Extract<ServerFrame, { t: "page" }>>;
   /** A moment before something is asked again. */
   pause(): Promise<void>;
   /** What another page needs to go on with this session; `undefined` before the first connection. */

@@ -10,6 +10,7 @@ export const CLIENT_ERRORS = {
   "queue-dropped": "The message was dropped from the full queue to make room for a newer one.",
   refused: "The server refused the request; `wireCode` says why.",
   timeout: "No answer came in time, also after asking again.",
+  "outcome-unknown": "A route was called and nobody knows whether it did what it was asked for.",
   unsupported: "This platform has no WebSocket and none was given.",
 } as const;
 

@@ -1,9 +1,9 @@
 // Reading back what a channel held. Not here: catching up after a break, which subscriptions do by themselves.
 
 import type { Position } from "@wscluster/protocol";
-import { CLIENT_DEFAULTS } from "@wscluster/protocol";
+import { CLIENT_DEFAULTS, isRetryable } from "@wscluster/protocol";
 import type { Client } from "./client.ts";
-import { isClientError } from "./errors.ts";
+import { ClientError, isClientError } from "./errors.ts";
 import type { Message } from "./subscription.ts";
 import { messageOf } from "./subscriptions.ts";
 
@@ -31,7 +31,7 @@ export async function history<T = unknown>(
     await untilAborted(client.ready(), signal);
     try {
       const want = Math.min(n - messages.length, CLIENT_DEFAULTS.pageSize);
-      const page = await untilAborted(client.wire.fetch(channel, at, want), signal);
+      const page = await untilAborted(pageOf(client, channel, at, want), signal);
       let epoch = page.e;
       for (const item of page.items) {
         epoch = item.e ?? epoch;
@@ -46,6 +46,16 @@ export async function history<T = unknown>(
       await untilAborted(client.wire.pause(), signal);
     }
   }
+}
+
+async function pageOf(client: Client, channel: string, from: Position, n: number) {
+  const page = await client.wire.ask({ t: "fetch", c: channel, from, n });
+  if (page?.t === "page") return page;
+  const what = `cannot read history of "${channel}"`;
+  if (page?.t === "err" && !isRetryable(page.code)) {
+    throw new ClientError("refused", `${what}: ${page.message}`, { wireCode: page.code });
+  }
+  throw new ClientError("timeout", `${what}: no answer; try again`);
 }
 
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -21,6 +21,8 @@ export { presence } from "./presence.ts";
 export type { Published, QueueOptions, QueuePolicy } from "./publisher.ts";
 export type { LocksLike, Remembered, RememberOptions, StorageLike } from "./remember.ts";
 export { remember } from "./remember.ts";
+export type { RpcOptions } from "./rpc.ts";
+export { rpc } from "./rpc.ts";
 export type { SessionState } from "./state.ts";
 export { sessionState } from "./state.ts";
 export { keepTokenFresh } from "./token.ts";

@@ -1,18 +1,21 @@
-// Reads that wait for an answer on one socket. Not here: publishes (publisher.ts), which outlive their socket.
+// Questions that wait for an answer on one socket. Not here: publishes (publisher.ts), which outlive their socket.
 
-import type { Position, ServerFrame } from "@wscluster/protocol";
+import type { ClientFrame, ServerFrame } from "@wscluster/protocol";
 import { CLIENT_DEFAULTS } from "@wscluster/protocol";
 import type { Clock, TimerHandle } from "./clock.ts";
 import { ClientError } from "./errors.ts";
 import type { Link } from "./link.ts";
 
-export type PageFrame = Extract<ServerFrame, { t: "page" }>;
+type Question = Extract<ClientFrame, { readonly i: number }>;
+/** A client frame without its request id. */
+export type Unnumbered = Question extends infer F ? (F extends Question ? Omit<F, "i"> : never) : never;
+/** Also an `err`. */
+export type Answer = Extract<ServerFrame, { readonly i?: number }>;
 
 type Pending = {
   readonly link: Link;
-  readonly channel: string;
   readonly timer: TimerHandle;
-  resolve(page: PageFrame): void;
+  resolve(answer: Answer): void;
   reject(error: ClientError): void;
 };
 
@@ -26,14 +29,13 @@ export class Requests {
     this.#nextId = nextId;
   }
 
-  /** Asks for a page; rejects with `timeout` when no answer comes or the socket ends, both worth another try. */
-  fetch(link: Link, channel: string, from: Position, n: number): Promise<PageFrame> {
+  /** Rejects with `timeout` when no answer comes or the socket ends. */
+  ask(link: Link, question: Unnumbered, timeoutMs: number = CLIENT_DEFAULTS.requestTimeoutMs): Promise<Answer> {
     const i = this.#nextId();
     return new Promise((resolve, reject) => {
-      const onTimeout = (): void => this.#fail(i, noAnswer(channel));
-      const timer = this.#clock.setTimer(onTimeout, CLIENT_DEFAULTS.requestTimeoutMs);
-      this.#pending.set(i, { link, channel, timer, resolve, reject });
-      link.send({ t: "fetch", i, c: channel, from, n });
+      const timer = this.#clock.setTimer(() => this.#take(i)?.reject(noAnswer()), timeoutMs);
+      this.#pending.set(i, { link, timer, resolve, reject });
+      link.send({ ...question, i } as Question);
     });
   }
 
@@ -43,27 +45,16 @@ export class Requests {
     return count;
   }
 
-  onPage(frame: PageFrame): void {
-    const pending = this.#take(frame.i);
+  /** False if the question is not one of ours. */
+  onAnswer(frame: Answer): boolean {
+    const pending = this.#take(frame.i ?? -1);
     pending?.resolve(frame);
-  }
-
-  /** Takes an `err`; false if the request is not one of ours. */
-  onRefused(i: number, code: string, message: string, retry: boolean): boolean {
-    const channel = this.#pending.get(i)?.channel;
-    if (channel === undefined) return false;
-    const text = `cannot read history of "${channel}": ${message}`;
-    this.#fail(i, retry ? noAnswer(channel) : new ClientError("refused", text, { wireCode: code }));
-    return true;
+    return pending !== undefined;
   }
 
   /** The socket ended. */
   onDown(link: Link): void {
-    for (const [i, pending] of this.#pending) if (pending.link === link) this.#fail(i, noAnswer(pending.channel));
-  }
-
-  #fail(i: number, error: ClientError): void {
-    this.#take(i)?.reject(error);
+    for (const [i, pending] of this.#pending) if (pending.link === link) this.#take(i)?.reject(noAnswer());
   }
 
   #take(i: number): Pending | undefined {
@@ -74,7 +65,13 @@ export class Requests {
   }
 }
 
-/** Worth another try. */
-export function noAnswer(channel: string): ClientError {
-  return new ClientError("timeout", `cannot read history of "${channel}": no answer; try again`);
+/** Rejects with `timeout` when the answer is no page. */
+export async function pageOf(answer: Promise<Answer> | undefined): Promise<Extract<Answer, { readonly t: "page" }>> {
+  const page = await answer;
+  if (page?.t !== "page") throw noAnswer();
+  return page;
+}
+
+function noAnswer(): ClientError {
+  return new ClientError("timeout", "no answer; try again");
 }

@@ -1,8 +1,8 @@
 // The client's one session: which socket is the connection, when the next one is opened, and who gets each frame. Not here: what a
 // publish, a channel or a move needs (publisher.ts, subscriptions.ts, move.ts).
 
-import type { MigrateFrame, Position, ServerFrame, WelcomeFrame } from "@wscluster/protocol";
-import { CLOSE, CLIENT_DEFAULTS, isRetryable } from "@wscluster/protocol";
+import type { MigrateFrame, ServerFrame, WelcomeFrame } from "@wscluster/protocol";
+import { CLOSE, CLIENT_DEFAULTS } from "@wscluster/protocol";
 import { ChannelRequests } from "./channel-requests.ts";
 import { BROKEN, Comeback } from "./comeback.ts";
 import { ClientError } from "./errors.ts";
@@ -17,7 +17,8 @@ import type { MoveHost } from "./move.ts";
 import { Move } from "./move.ts";
 import type { SessionIdentity, Settings } from "./options.ts";
 import { Publisher } from "./publisher.ts";
-import { noAnswer, Requests } from "./requests.ts";
+import type { Answer, Unnumbered } from "./requests.ts";
+import { pageOf, Requests } from "./requests.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
 /** How the next attempt goes: to a named pod, or to any with the ticket so that the failed move is counted. */
@@ -65,7 +66,7 @@ export class Session {
       {
         sendSubscribe: () => this.#channels.askMissing(),
         sendUnsubscribe: (channel) => this.#channels.leave(channel),
-        fetch: (channel, from, n) => this.fetch(channel, from, n),
+        fetch: (channel, from, n) => pageOf(this.ask({ t: "fetch", c: channel, from, n })),
         onLost: (channel, previous, epoch) => this.publisher.republish(channel, previous, epoch),
       },
       this.diagnostics,
@@ -127,11 +128,10 @@ export class Session {
     this.#end("stop", new ClientError("closed", "cannot go on: the client was closed; connect again"), CLOSE.normal);
   }
 
-  /** One page over the connection in use; rejects with `timeout` when there is none or it breaks. */
-  fetch(channel: string, from: Position, n: number): ReturnType<Requests["fetch"]> {
+  /** Asks over the connection in use; `undefined` when there is none to take it. Rejects with `timeout` when no answer comes. */
+  ask(question: Unnumbered, timeoutMs?: number): Promise<Answer> | undefined {
     const link = this.#primary;
-    if (link?.welcome && !link.isDown) return this.requests.fetch(link, channel, from, n);
-    return Promise.reject(noAnswer(channel));
+    return link?.welcome && !link.isDown ? this.requests.ask(link, question, timeoutMs) : undefined;
   }
 
   /** A moment before something is asked again. */
@@ -246,9 +246,6 @@ export class Session {
       case "pub.ok":
         this.publisher.onStored(frame.i, frame.e, frame.o, frame.dup === true);
         break;
-      case "page":
-        this.requests.onPage(frame);
-        break;
       case "err":
         this.#onError(link, frame);
         break;
@@ -271,7 +268,11 @@ export class Session {
       case "ready":
         if (isPrimary) this.#onReady(link);
         break;
+      case "unsubscribed":
+        this.subscriptions.refuse(frame.c, new ClientError("refused", frame.why));
+        break;
       default:
+        if ("i" in frame && this.requests.onAnswer(frame)) break;
         // What channels bring. Ephemerals come once at most: around a commit both pods may send them, so neither is taken.
         this.subscriptions.receive(frame, link, isPrimary && !move?.isCommitting);
     }
@@ -281,9 +282,7 @@ export class Session {
   }
 
   #onError(link: Link, frame: Extract<ServerFrame, { t: "err" }>): void {
-    if (frame.i === undefined || this.publisher.onRefused(frame.i, frame)) return;
-    const retry = isRetryable(frame.code);
-    if (this.requests.onRefused(frame.i, frame.code, frame.message, retry)) return;
+    if (frame.i === undefined || this.publisher.onRefused(frame.i, frame) || this.requests.onAnswer(frame)) return;
     this.#channels.onRefused(link, frame.i, frame);
   }
 

@@ -79,6 +79,19 @@ export type ClientFrame =
       readonly after?: string;
       readonly n: number;
     }
+  /**
+   * Call the route `m`. `k` names this call: the same in each try. `again`: an earlier try may have been heard; a route that is not idempotent
+   * is not called a second time. Answer: `rpc.ok`.
+   */
+  | {
+      readonly t: "rpc";
+      readonly i: number;
+      readonly m: string;
+      readonly k: string;
+      readonly d: unknown;
+      readonly again?: boolean;
+      readonly timeoutMs?: number;
+    }
   /** A new token in the place of the one that the session began with, of the same user and tenant. Answer: `refresh.ok`. */
   | { readonly t: "refresh"; readonly i: number; readonly token: string }
   /** Small things of the application that live as long as the session and travel with it (at most 4 KiB); `null` removes them. Answer: `state.ok`. */
@@ -184,6 +197,7 @@ export type DirectReceipt = {
 export type ServerFrame =
   | WelcomeFrame
   | PresenceChangeFrame
+  | { readonly t: "rpc.ok"; readonly i: number; readonly d: unknown }
   /** The token ends in `inMs`; without a `refresh` by then the connection is closed with 4001. */
   | { readonly t: "refresh.needed"; readonly inMs: number }
   | { readonly t: "refresh.ok"; readonly i: number; readonly inMs?: number }

@@ -3,12 +3,15 @@
 import { z } from "zod";
 import { LOG_LEVELS, booleanVariable, integerVariable, listVariable } from "@wscluster/platform";
 import { WIRE_DEFAULTS } from "@wscluster/protocol";
+import { HOOK_NAMES, webHooks } from "./app/web-hooks.ts";
+import type { Hooks } from "./app/hooks.ts";
 import type { IdentityOptions } from "./auth/identity.ts";
 import { ACTIONS } from "./auth/permissions.ts";
 import type { Permission } from "./auth/permissions.ts";
 import { NO_LIMITS } from "./limits/limits.ts";
 import type { LimitSettings } from "./limits/limits.ts";
 import { LOBBY_DEFAULTS } from "./transport/lobby.ts";
+import type { Routes } from "./router/router.ts";
 import type { LiveSettings } from "./session/context.ts";
 
 const port = integerVariable({ min: 0, max: 65_535 });
@@ -66,6 +69,15 @@ export const SERVER_VARIABLES = z.object({
     .regex(/^[\w.-]+$/, "must be the name of a cookie")
     .optional()
     .describe("Cookie that carries a browser's token; heeded from WSC_ALLOWED_ORIGINS only, which must not be empty."),
+  WSC_HOOKS_URL: z
+    .url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" })
+    .optional()
+    .describe("Service of the application that WSC_HOOKS asks."),
+  WSC_HOOKS: listVariable()
+    .pipe(z.array(z.enum(HOOK_NAMES)))
+    .default([])
+    .describe(`What it is asked about: ${HOOK_NAMES.join(", ")}.`),
+  WSC_HOOKS_SECRET: secret.optional().describe("Signs what it is sent (x-wsc-signature, HMAC-SHA256)."),
   WSC_ALLOWED_ORIGINS: listVariable().default([]).describe("Origins of browsers that may connect; empty = all."),
   WSC_ADDRESS_HEADER: z
     .string()
@@ -114,6 +126,11 @@ export function identityOptionsOf(variables: ServerVariables): IdentityOptions &
     ...(WSC_JWT_AUDIENCE === undefined ? {} : { audience: WSC_JWT_AUDIENCE }),
     ...(WSC_TOKEN_COOKIE === undefined ? {} : { tokenCookie: WSC_TOKEN_COOKIE }),
   };
+}
+
+export function hooksOf(variables: ServerVariables): Hooks {
+  const { WSC_HOOKS_URL: url, WSC_HOOKS: names, WSC_HOOKS_SECRET: secret } = variables;
+  return url === undefined ? {} : webHooks({ url, names, ...(secret === undefined ? {} : { secret }) });
 }
 
 /** Limits as the variables have them; the file may change each. */
@@ -172,6 +189,18 @@ export const LIVE_FILE = z.object({
     )
     .max(64)
     .default([]),
+  /** HTTP services that clients call by name. */
+  routes: z
+    .record(
+      z.string().min(1).max(200),
+      z.object({
+        url: z.url({ protocol: /^https?$/ }),
+        timeoutMs: count(1, 60_000).optional(),
+        /** Calling it twice with one Idempotency-Key is as good as once. */
+        idempotent: z.boolean().optional(),
+      }),
+    )
+    .optional(),
   /** What is missing is as the variables WSC_LIMIT_* have it; 0 = no limit. */
   limits: z
     .object({
@@ -220,9 +249,14 @@ export function liveSettingsOf(
       history: { maxLength: history.maxLength, ttlMs: history.ttlSeconds * 1_000 },
       limits: { ...limits, ...given(parsed.data.limits) },
       namespaces: parsed.data.namespaces,
+      ...(parsed.data.routes === undefined ? {} : { routes: routesOf(parsed.data.routes) }),
       ...(parsed.data.permissions === undefined ? {} : { permissions: parsed.data.permissions.map(permissionOf) }),
     },
   };
+}
+
+function routesOf(routes: NonNullable<z.output<typeof LIVE_FILE>["routes"]>): Routes {
+  return Object.fromEntries(Object.entries(routes).map(([name, { url, ...rest }]) => [name, { url, ...given(rest) }]));
 }
 
 type FileRule = NonNullable<z.output<typeof LIVE_FILE>["permissions"]>[number];

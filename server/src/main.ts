@@ -5,7 +5,7 @@ import { configHelp, createLogger, handleSignals, loadConfig, settingsHelp } fro
 import { MemoryBroker } from "./broker/memory.ts";
 import type { Broker, BrokerPolicy } from "./broker/port.ts";
 import { RedisBroker } from "./broker/redis.ts";
-import { LIVE_FILE, SERVER_VARIABLES, identityOptionsOf, limitsOf } from "./config.ts";
+import { LIVE_FILE, SERVER_VARIABLES, hooksOf, identityOptionsOf, limitsOf } from "./config.ts";
 import type { ServerVariables } from "./config.ts";
 import { createLiveFile } from "./live-file.ts";
 import { Pod } from "./pod.ts";
@@ -76,6 +76,7 @@ async function run(variables: ServerVariables): Promise<void> {
       brakeWaitMs: variables.WSC_STORM_WAIT_MS,
       slotWaitMs: variables.WSC_SLOT_WAIT_MS,
     },
+    hooks: hooksOf(variables),
     allowedOrigins: variables.WSC_ALLOWED_ORIGINS,
     terminationMs: variables.WSC_TERMINATION_SECONDS * 1_000,
   });

@@ -1,17 +1,11 @@
 // What a pod is made of and told. Not here: defaults (create-server.ts, config.ts).
 
 import type { PodMode } from "@wscluster/protocol";
-import type { Logger } from "@wscluster/platform";
-import type { IdentityOptions } from "./auth/identity.ts";
-import type { Broker } from "./broker/port.ts";
-import type { LiveSettings } from "./session/context.ts";
+import type { ServicesOptions } from "./app/services.ts";
 import type { LobbySettings } from "./transport/lobby.ts";
 import type { QueueMarks } from "./transport/client-socket.ts";
 
-export type PodOptions = IdentityOptions & {
-  readonly broker: Broker;
-  readonly log: Logger;
-  readonly settings: () => LiveSettings;
+export type PodOptions = ServicesOptions & {
   /** False while a newer settings file is not valid. */
   readonly settingsOk?: () => boolean;
   readonly port: number;

@@ -33,6 +33,7 @@ import { ProbeConnection, probeContextFor } from "./session/probe-connection.ts"
 import type { SessionContext } from "./session/context.ts";
 import { Presence } from "./presence/presence.ts";
 import { tendPresence } from "./presence/upkeep.ts";
+import { sessionEnded } from "./session/ended.ts";
 import { Registry } from "./session/registry.ts";
 import { Limits, NO_LIMITS } from "./limits/limits.ts";
 import { hubHooksFor } from "./telemetry/hub-hooks.ts";
@@ -356,7 +357,7 @@ export class Pod {
       try {
         const isOver = await broker.endSession(row.id, row.g);
         this.mover.settled(row.id, isOver);
-        if (isOver) this.#context.presence.ended(row);
+        if (isOver) sessionEnded(this.#context, row);
       } catch {
         this.registry.lose(row, Date.now());
       }

@@ -1,8 +1,8 @@
 import { createHmac } from "node:crypto";
-import { connect, inbox, keepTokenFresh, presence, sessionState } from "@wscluster/client";
+import { connect, inbox, keepTokenFresh, presence, rpc, sessionState } from "@wscluster/client";
 import type { Client, Presence } from "@wscluster/client";
 import { MemoryStore, startServer } from "@wscluster/server/testing";
-import type { TestServer } from "@wscluster/server/testing";
+import type { StartServerOptions, TestServer } from "@wscluster/server/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { TinyEdge, until } from "./stage.ts";
@@ -12,9 +12,10 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
-async function fleet() {
+async function fleet(options: StartServerOptions = {}) {
   const store = new MemoryStore();
-  const servers = await Promise.all([startServer({ broker: store }), startServer({ broker: store })]);
+  const both = { ...options, broker: store };
+  const servers = await Promise.all([startServer(both), startServer(both)]);
   for (const server of servers) cleanups.push(() => server.stop());
   const [blue, green] = servers as [TestServer, TestServer];
   const edge = new TinyEdge(servers);
@@ -229,5 +230,41 @@ describe("a token that ends", () => {
     await until(() => cut.counters.disconnects > 0, "the end of the token");
     expect(kept.counters.disconnects).toBe(0);
     await until(() => cut.counters.resumes > 0, "the resume with a new token");
+  });
+});
+
+describe("rpc", () => {
+  it("is answered on the old socket through a move, and after a break once or with the truth", async () => {
+    const done: string[] = [];
+    let release: () => void = () => {};
+    const slow =
+      (name: string) =>
+      async (data: unknown, { key }: { readonly key: string }) => {
+        done.push(`${name} ${String(data)}${done.includes(key) ? " again" : ""}`);
+        await new Promise<void>((resolve) => void (release = resolve));
+        return { got: data };
+      };
+    const routes = { pay: { handler: slow("pay") }, put: { handler: slow("put"), idempotent: true } };
+    const { blue, green, person } = await fleet({ routes });
+    const ann = await person("ann");
+    const asked = rpc(ann.client, "pay", 1);
+    await until(() => done.length === 1, "the call");
+    expect(blue.forceMove(ann.session(), green)).toBeTypeOf("string");
+    await until(() => ann.client.pod === green.podKey, "the commit");
+    release();
+    expect(await asked).toEqual({ got: 1 });
+    await until(() => ann.client.counters.moves === 1 && blue.pod.registry.all.size === 0, "the end of the move");
+    expect(done).toEqual(["pay 1"]);
+
+    const [lost, repeated] = [rpc(ann.client, "pay", 2), rpc<unknown>(ann.client, "put", 3)];
+    const outcome = lost.catch((error: unknown) => error);
+    await until(() => done.length === 3, "both calls");
+    green.breakSocket(ann.session());
+    expect(await outcome).toMatchObject({ code: "outcome-unknown" });
+    await until(() => done.length === 4, "the second try");
+    release();
+    expect(await repeated).toEqual({ got: 3 });
+    expect(done.filter((call) => call.startsWith("pay"))).toEqual(["pay 1", "pay 2"]);
+    await expect(rpc(ann.client, "none", 0)).rejects.toMatchObject({ code: "refused", wireCode: "no-route" });
   });
 });

@@ -72,6 +72,22 @@ export const CLIENT_FRAME_ROWS: FrameRows<ClientFrame> = {
   },
   ping: { meaning: "Is anybody there? Answer: `pong`.", fields: { i: REQUEST } },
   pong: { meaning: "Answer to the server's `ping`.", fields: {} },
+  rpc: {
+    meaning:
+      "Call a route of the application. Answer: `rpc.ok`, or `err`; with `unavailable` and `rate-limited` nothing was done, with `outcome-unknown` nobody knows.",
+    fields: {
+      i: REQUEST,
+      m: ["text", "Name of the route."],
+      k: ["text", "Names this call, 1 to 128 characters: the same each time it is sent."],
+      d: DATA,
+      again: [
+        "boolean",
+        "True: it was sent before and had no answer. Routes that are not idempotent answer `outcome-unknown`.",
+        "optional",
+      ],
+      timeoutMs: ["ms", "How long the client waits; the route may have less.", "optional"],
+    },
+  },
   refresh: {
     meaning:
       "A new token in the place of the one that the session has, of the same user and tenant. Its grants hold from now on. Answer: `refresh.ok`.",

@@ -95,6 +95,7 @@ export const SERVER_FRAME_ROWS: FrameRows<ServerFrame> = {
       more: ["boolean", "More can be had after the last item."],
     },
   },
+  "rpc.ok": { meaning: "What the route answered.", fields: { i: REQUEST, d: ["any JSON", "The answer."] } },
   "refresh.needed": {
     meaning: "The token ends soon: send `refresh`, or the connection is closed with 4001 when it ends.",
     fields: { inMs: ["ms", "Until it ends."] },

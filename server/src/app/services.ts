@@ -1,6 +1,7 @@
 // What a pod does beside moving frames: publishing by itself, orders to all pods, tokens. Not here: the parts.
 
 import { randomUUID } from "node:crypto";
+import type { Logger } from "@wscluster/platform";
 import { createIdentify } from "../auth/identity.ts";
 import type { IdentityOptions } from "../auth/identity.ts";
 import { tendTokens } from "../auth/refresh.ts";
@@ -8,13 +9,24 @@ import { Revocations } from "../auth/revocations.ts";
 import { BrokerUnavailable } from "../broker/port.ts";
 import type { Broker } from "../broker/port.ts";
 import type { Hub } from "../hub/hub.ts";
-import type { SessionContext } from "../session/context.ts";
+import { callHttpRoute } from "../router/http-route.ts";
+import { Router } from "../router/router.ts";
+import type { Routes } from "../router/router.ts";
+import type { LiveSettings, SessionContext } from "../session/context.ts";
 import type { Registry } from "../session/registry.ts";
+import type { Hooks } from "./hooks.ts";
 import { Orders } from "./orders.ts";
 import type { Order } from "./orders.ts";
 import { ServerPublisher } from "./publishing.ts";
 
-export type ServicesOptions = IdentityOptions & { readonly broker: Broker };
+export type ServicesOptions = IdentityOptions & {
+  readonly broker: Broker;
+  readonly log: Logger;
+  readonly settings: () => LiveSettings;
+  /** Functions and services that clients call by name; those of the settings file are added. */
+  readonly routes?: Routes;
+  readonly hooks?: Hooks;
+};
 
 export class Services {
   readonly publisher: ServerPublisher;
@@ -22,7 +34,7 @@ export class Services {
   readonly #broker: Broker;
   readonly #now: () => number;
   /** What connections need of it. */
-  readonly context: Pick<SessionContext, "identify" | "revocations">;
+  readonly context: Pick<SessionContext, "identify" | "revocations" | "router" | "hooks">;
 
   constructor(options: ServicesOptions, hub: Hub, registry: Registry, now: () => number) {
     const { broker } = options;
@@ -30,7 +42,14 @@ export class Services {
     this.#now = now;
     this.publisher = new ServerPublisher(broker);
     this.orders = new Orders(hub, broker, registry);
-    this.context = { identify: createIdentify(options), revocations: new Revocations(broker) };
+    const { log, settings, routes, hooks = {} } = options;
+    const router = new Router({
+      routes: () => ({ ...settings().routes, ...routes }),
+      callUrl: callHttpRoute,
+      now,
+      onFault: (route, error) => log.error({ err: error, route }, "a route failed"),
+    });
+    this.context = { identify: createIdentify(options), revocations: new Revocations(broker), router, hooks };
   }
 
   /** Ends the user's sessions; tokens that were issued until now are refused from now on. Rejects with `BrokerUnavailable`. */

@@ -2,6 +2,9 @@
 
 import { WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { Position } from "@wscluster/protocol";
+import { verdictOf } from "../app/hooks.ts";
+import type { HookVerdict } from "../app/hooks.ts";
+import { handleOf } from "../app/session-handle.ts";
 import { BrokerUnavailable } from "../broker/port.ts";
 import type { ChannelChanges } from "./channel-changes.ts";
 import { streamOf } from "./channel-names.ts";
@@ -19,6 +22,8 @@ export async function subscribe(
   if (others > WIRE_DEFAULTS.maxSubscriptions || context.limits?.admitsSubscription(others) === false) {
     return connection.fail("too-many-subscriptions", i);
   }
+  const verdict = await maySubscribe(connection, channel);
+  if (!verdict.ok) return connection.fail(verdict.code, i, { message: verdict.message });
   try {
     if (!(await context.broker.changeChannels(row.id, row.g, [channel], []))) return connection.fail("fenced", i);
     await attach(connection, i, channel, from);
@@ -26,6 +31,14 @@ export async function subscribe(
     if (!(error instanceof BrokerUnavailable)) throw error;
     connection.fail("unavailable", i);
   }
+}
+
+/** Asks the application, if it wants to be asked. */
+export async function maySubscribe(connection: Connection, channel: string): Promise<HookVerdict> {
+  const { hooks, log } = connection.context;
+  if (!hooks.subscribe) return { ok: true };
+  const onFault = (error: unknown) => log.warn({ err: error, channel }, "the hook subscribe failed");
+  return verdictOf(() => hooks.subscribe?.(handleOf(connection), channel), onFault);
 }
 
 /** Adds the subscription on this pod and answers `sub.ok`; the session row is the caller's business. */

@@ -30,6 +30,7 @@ import { followChannels } from "./channels.ts";
 import { decodeText } from "./decode.ts";
 import type { Decoded } from "./decode.ts";
 import { dispatch } from "./dispatch.ts";
+import { sessionEnded } from "./ended.ts";
 import { openConnection } from "./open.ts";
 import { PublishLane } from "./publish-lane.ts";
 import { Turns } from "./turns.ts";
@@ -82,6 +83,8 @@ export class Connection implements SocketOwner {
   readonly #helloTimer: NodeJS.Timeout;
   #authText: string | undefined;
   #auth: Authentication | undefined;
+  /** Calls of routes that are under way. */
+  calls = 0;
   /** The client was told that its token ends. */
   askedToRefresh = false;
   /** An ended token is borne until then. */
@@ -194,7 +197,8 @@ export class Connection implements SocketOwner {
     if (registry.preparing.get(row.id) === this) registry.preparing.delete(row.id);
     if (registry.release(row.id, this)) this.context.limits?.release(this.holder(row));
     if (former === "ready" || former === "left") this.context.moves.closed(this);
-    if (former === "ready" && this.isStored) {
+    if (former === "ready" && !this.isStored) sessionEnded(this.context, row);
+    else if (former === "ready") {
       if (code === CLOSE_CODES.normal.code || code === CLOSE_CODES.forbidden.code) void this.#forget(row);
       else registry.lose(row, now());
     }
@@ -204,7 +208,7 @@ export class Connection implements SocketOwner {
     try {
       const isOver = await this.context.broker.endSession(row.id, row.g);
       this.context.moves.settled(row.id, isOver);
-      if (isOver) this.context.presence.ended(row);
+      if (isOver) sessionEnded(this.context, row);
     } catch {
       this.context.registry.lose(row, this.context.now());
     }

@@ -5,6 +5,8 @@ import type { Logger, Metrics } from "@wscluster/platform";
 import type { Identify } from "../auth/identity.ts";
 import type { Permission } from "../auth/permissions.ts";
 import type { Revocations } from "../auth/revocations.ts";
+import type { Hooks } from "../app/hooks.ts";
+import type { Router, Routes } from "../router/router.ts";
 import type { Broker } from "../broker/port.ts";
 import type { Namespace } from "../hub/namespaces.ts";
 import type { Hub } from "../hub/hub.ts";
@@ -26,6 +28,8 @@ export type LiveSettings = {
   readonly namespaces?: readonly Namespace[];
   /** Absent = everything is allowed, as far as tokens do not say. */
   readonly permissions?: readonly Permission[];
+  /** Routes to HTTP services. */
+  readonly routes?: Routes;
 };
 
 /** What moves need to hear from connections. */
@@ -46,6 +50,8 @@ export type SessionContext = {
   readonly hub: Hub;
   readonly identify: Identify;
   readonly revocations: Revocations;
+  readonly router: Router;
+  readonly hooks: Hooks;
   readonly registry: Registry;
   readonly control: Control;
   readonly presence: Presence;

@@ -26,6 +26,20 @@ export function serviceFrameOf(value: Json): ClientFrame | string {
       if (!isCount(i) || !isName(e) || !isCount(o) || !/^\S{1,64}$/.test(e)) return `${t} needs i, e and o`;
       return { t, i, e, o, ...(read === true ? { read } : {}) };
     }
+    case "rpc": {
+      const { m, k, again, timeoutMs } = value;
+      if (!isCount(i) || !isName(m) || !isName(k) || !("d" in value)) return `${t} needs i, m, k and d`;
+      if (k.length === 0 || k.length > 128 || m.length > 200) return "m has at most 200 characters, k 1 to 128";
+      return {
+        t,
+        i,
+        m,
+        k,
+        d: value["d"],
+        ...(again === true ? { again } : {}),
+        ...(isCount(timeoutMs) ? { timeoutMs } : {}),
+      };
+    }
     case "refresh":
       return isCount(i) && isName(value["token"]) ? { t, i, token: value["token"] } : `${t} needs i and token`;
     case "state.set":

@@ -6,6 +6,7 @@ import { answerRefresh } from "../auth/refresh.ts";
 import { BrokerUnavailable } from "../broker/port.ts";
 import { answerInbox } from "../inbox/requests.ts";
 import { answerPresence } from "../presence/requests.ts";
+import { answerRpc } from "../router/requests.ts";
 import { isChannelName, isReadable, isWritable } from "./channel-names.ts";
 import { timed } from "../telemetry/response.ts";
 import { subscribe, unsubscribe } from "./channels.ts";
@@ -79,6 +80,9 @@ export function dispatch(connection: Connection, frame: SessionFrame, data: stri
       if (!isReadable(frame.c)) connection.fail("bad-channel", frame.i);
       else if (!connection.permits("history", frame.c)) connection.fail("forbidden", frame.i);
       else void timed(context.metrics, "fetch", () => answerFetch(connection, frame));
+      return;
+    case "rpc":
+      if (connection.mayWrite(frame.i, true, "rpc", frame.m)) void answerRpc(connection, context.router, frame, data);
       return;
     case "refresh":
       if (connection.mayWrite(frame.i, true)) {

@@ -2,6 +2,8 @@
 
 import { WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { HelloFrame, Position, Ticket } from "@wscluster/protocol";
+import { verdictOf } from "../app/hooks.ts";
+import { handleOf } from "../app/session-handle.ts";
 import { identityNotes } from "../auth/identity-notes.ts";
 import { isStillWelcome, renewed } from "../auth/refresh.ts";
 import { LEASE_MS } from "../broker/port.ts";
@@ -9,7 +11,7 @@ import type { LoadedSession, ReceiptOf, SessionRow } from "../broker/port.ts";
 import type { Connection } from "./connection.ts";
 import type { SessionContext } from "./context.ts";
 import { isReadable } from "./channel-names.ts";
-import { attach } from "./channels.ts";
+import { attach, maySubscribe } from "./channels.ts";
 import { isSecretOf, newSecret, newSessionId, secretDigest } from "./secret.ts";
 
 /** How long a prepared move waits for its commit. */
@@ -118,7 +120,23 @@ async function openNew(connection: Connection, hello: HelloFrame): Promise<void>
     channels: [...new Set(wanted(hello, []).map(([channel]) => channel))],
   };
   await context.broker.createSession(row);
-  await begin(connection, hello, row, { resumed: false, prepared: false, secret });
+  if (!(await isLetIn(connection, row))) return;
+  await begin(connection, hello, connection.row ?? row, { resumed: false, prepared: false, secret });
+}
+
+/** Asks the application about a new session, if it wants to be asked. False: the client was told. */
+export async function isLetIn(connection: Connection, row: SessionRow): Promise<boolean> {
+  const { hooks, log, broker } = connection.context;
+  connection.row = row;
+  if (!hooks.connect) return true;
+  const onFault = (error: unknown) => log.warn({ err: error, user: row.user }, "the hook connect failed");
+  const verdict = await verdictOf(() => hooks.connect?.(handleOf(connection)), onFault);
+  if (verdict.ok) return true;
+  if (connection.isStored) await broker.endSession(row.id, row.g);
+  connection.row = undefined;
+  connection.fail(verdict.code, undefined, { message: verdict.message });
+  connection.end(verdict.code === "refused" ? "forbidden" : "backoff");
+  return false;
 }
 
 async function prepareMove(connection: Connection, hello: HelloFrame, resume: Resume): Promise<void> {
@@ -174,9 +192,15 @@ async function begin(connection: Connection, hello: HelloFrame, row: SessionRow,
   });
   const pace = how.prepared ? undefined : context.pace();
   if (pace) connection.send({ t: "pace", ...pace });
-  const subscriptions = wanted(hello, how.resumed ? row.channels : []).filter(([channel]) =>
+  const allowed = wanted(hello, how.resumed ? row.channels : []).filter(([channel]) =>
     connection.permits("subscribe", channel),
   );
+  // What a session has was asked about when it came.
+  const known = how.resumed ? row.channels : [];
+  const verdicts = await Promise.all(
+    allowed.map(async ([channel]) => known.includes(channel) || (await maySubscribe(connection, channel)).ok),
+  );
+  const subscriptions = allowed.filter((_, at) => verdicts[at]);
   const added = subscriptions.map(([channel]) => channel).filter((channel) => !row.channels.includes(channel));
   connection.opened(how.prepared ? "prepared" : "ready");
   if (added.length > 0 && !how.prepared) await context.broker.changeChannels(row.id, row.g, added, []);

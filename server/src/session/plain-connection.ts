@@ -3,6 +3,8 @@
 
 import { CLOSE_CODES, WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { PlainServerFrame, ServerFrame } from "@wscluster/protocol";
+import { verdictOf } from "../app/hooks.ts";
+import { handleOf } from "../app/session-handle.ts";
 import { identityNotes } from "../auth/identity-notes.ts";
 import { BrokerUnavailable } from "../broker/port.ts";
 import type { Priority } from "../hub/namespaces.ts";
@@ -12,7 +14,8 @@ import { textFrame } from "../transport/wire-frame.ts";
 import { Connection } from "./connection.ts";
 import type { SessionContext } from "./context.ts";
 import { isChannelName, streamOf } from "./channel-names.ts";
-import { attach } from "./channels.ts";
+import { attach, maySubscribe } from "./channels.ts";
+import { isLetIn } from "./open.ts";
 import { memberText } from "./json-span.ts";
 import { batchesOf, plainMessagesOf } from "./plain-text.ts";
 import { newSessionId } from "./secret.ts";
@@ -187,6 +190,7 @@ export class PlainConnection extends Connection implements Subscriber {
     const notes = identityNotes(result.identity);
     this.row = { id, user: name, tenant, ...notes, device: "", g: 1, owner: context.podKey, digest: "", channels: [] };
     this.producer = { id: `plain-${id}`, gen: 1 };
+    if (!(await isLetIn(this, this.row)) || this.hasClosed()) return;
     this.state = "ready";
     this.hold();
     this.say({ type: "connected", user: name, tenant });
@@ -215,6 +219,8 @@ export class PlainConnection extends Connection implements Subscriber {
     if (!this.subscriptions.has(channel) && this.subscriptions.size >= WIRE_DEFAULTS.maxSubscriptions) {
       return this.#refuse("too-many-subscriptions", "The session holds the most channels it may.", id);
     }
+    const verdict = await maySubscribe(this, channel);
+    if (!verdict.ok) return this.#refuse(verdict.code, verdict.message, id);
     await attach(this, id ?? 0, channel, undefined);
   }
 
@@ -223,6 +229,18 @@ export class PlainConnection extends Connection implements Subscriber {
     if (!row || !producer) return;
     const stream = `${row.tenant}/${channel}`;
     const last = this.#published.get(stream) ?? { gen: 1, seq: 0 };
+    const before = context.hooks.beforePublish;
+    if (before) {
+      const proposed = {
+        channel,
+        data: JSON.parse(data) as unknown,
+        text: data,
+        key: `${row.id}/${last.gen}/${last.seq + 1}`,
+      };
+      const onFault = (error: unknown) => context.log.warn({ err: error, channel }, "the hook beforePublish failed");
+      const verdict = await verdictOf(() => before(handleOf(this), proposed), onFault);
+      if (!verdict.ok) return this.#refuse(verdict.code, verdict.message, id);
+    }
     const { kind } = await context.broker.publish({
       stream,
       producer: `${row.tenant}/${row.user}/${producer.id}`,

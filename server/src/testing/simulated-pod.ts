@@ -5,8 +5,7 @@ import type { Socket } from "node:net";
 import { NAMED_ARRIVAL, SERVER_METRICS, WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { IntentId } from "@wscluster/protocol";
 import { createLogger, createMetrics, signTicket, verifyTicket } from "@wscluster/platform";
-import { Revocations } from "../auth/revocations.ts";
-import { createIdentify } from "../auth/identity.ts";
+import { Services } from "../app/services.ts";
 import { MemoryBroker } from "../broker/memory.ts";
 import type { MemoryBrokerOptions, MemoryStore } from "../broker/memory.ts";
 import { Mover } from "../drain/mover.ts";
@@ -121,22 +120,24 @@ export class SimulatedPod {
       onOutcome: () => {},
       isFinal: () => false,
     });
+    const settings = () => ({ generation: 1, maxPerPod: 10_000, sessionTtlMs, heartbeatMs, history });
+    const log = createLogger("silent");
+    const parts = { anonymous: true, broker: this.#broker, log, settings };
     this.#context = {
       podKey: key,
       hasLease: () => true,
       broker: this.#broker,
       hub: this.hub,
-      identify: createIdentify({ anonymous: true }),
-      revocations: new Revocations(this.#broker),
+      ...new Services(parts, this.hub, this.registry, Date.now).context,
       registry: this.registry,
       presence: new Presence(this.#broker, key),
       control: new Control(key, this.#broker, this.registry),
       moves: this.mover,
-      settings: () => ({ generation: 1, maxPerPod: 10_000, sessionTtlMs, heartbeatMs, history }),
+      settings,
       checkTicket: (text) => verifyTicket(TICKET_KEYS, text),
       now: () => Date.now(),
       metrics: createMetrics(SERVER_METRICS, false),
-      log: createLogger("silent"),
+      log,
       pace: () => undefined,
     };
   }
