@@ -20,8 +20,8 @@ export type AnalysisOptions = {
   /** A reading of this cluster's pods ended. */
   readonly onRead: (cluster: string) => void;
   readonly adminPortOf: (facts: UnjudgedFacts, pod: ServerPodFacts) => number;
-  /** Receipts of an attempt so far. */
-  readonly receiptsOf: (facts: UnjudgedFacts, attempt: string) => Receipts;
+  /** Receipts of an attempt so far; undefined when no pod tells them. */
+  readonly receiptsOf: (facts: UnjudgedFacts, attempt: string) => Receipts | undefined;
 };
 
 type Watched = {
@@ -36,7 +36,7 @@ type Read = { readonly first: PodCounters; readonly last: PodCounters; readonly 
 type Interval = {
   readonly of: string;
   readonly startedMs: number;
-  readonly receipts: Receipts;
+  receipts: Receipts | undefined;
   readonly reads: Map<string, Read>;
   readonly troubles: Map<string, string>;
   /** Highest pressure of each set at each look. */
@@ -68,6 +68,7 @@ export class AnalysisDesk {
     notePressure(interval.pressures.candidate, candidates);
     notePressure(interval.pressures.old, old);
     const nowMs = clock.monotonicMs();
+    const receipts = receiptsOf(facts, at.attempt);
     const measure = (pods: readonly ServerPodFacts[], pressures: readonly number[]): SetMeasure =>
       setMeasureFor(
         pods.map((pod) => podMeasure(interval, pod, nowMs)),
@@ -78,7 +79,7 @@ export class AnalysisDesk {
       spanMs: nowMs - interval.startedMs,
       candidate: measure(candidates, interval.pressures.candidate),
       old: measure(old, interval.pressures.old),
-      moves: movesBetween(interval.receipts, receiptsOf(facts, at.attempt)),
+      moves: movesBetween((interval.receipts ??= receipts), receipts),
     });
   }
 
@@ -187,7 +188,8 @@ function podMeasure(interval: Interval, { uid, name }: ServerPodFacts, nowMs: nu
   };
 }
 
-function movesBetween(before: Receipts, now: Receipts): MoveCounts {
+function movesBetween(before: Receipts | undefined, now: Receipts | undefined): MoveCounts | undefined {
+  if (before === undefined || now === undefined) return undefined;
   const by = (outcome: keyof Receipts): number => Math.max(0, now[outcome] - before[outcome]);
   // Whoever cannot move is cut by intention; whose fate is not known was not moved.
   return { asked: Math.max(0, by("offered") - by("cut")), failed: by("refused") + by("late") + by("unknown") };

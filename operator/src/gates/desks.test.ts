@@ -268,7 +268,7 @@ describe("the desk of the analysis", () => {
   function desk(pageOf: (isCandidate: boolean, round: number) => string | undefined) {
     const candidates = new Set(FACTS.pods.filter(isCandidate).map((pod) => pod.uid));
     const asked = new Map<string, number>();
-    let receipts: Receipts = NO_RECEIPTS;
+    let receipts: Receipts | undefined = NO_RECEIPTS;
     const created = new AnalysisDesk({
       clock,
       adminPortOf: () => 8081,
@@ -288,7 +288,8 @@ describe("the desk of the analysis", () => {
     return {
       created,
       asked,
-      count: (more: Partial<Receipts>) => (receipts = { ...receipts, ...more }),
+      count: (more: Partial<Receipts>) => (receipts = { ...(receipts ?? NO_RECEIPTS), ...more }),
+      hide: () => (receipts = undefined),
       /** Looks each second. */
       async after(seconds: number, point: GatePoint = "step 1") {
         for (let second = 0; second < seconds; second++) {
@@ -341,12 +342,14 @@ describe("the desk of the analysis", () => {
   });
 
   it("counts the attempt's moves of the interval only, and leaves out those who cannot move", async () => {
-    const { after, count } = desk((_candidate, round) => page(round * 40, 0));
+    const { after, count, hide } = desk((_candidate, round) => page(round * 40, 0));
     count({ offered: 500, refused: 400 });
     await after(1);
     count({ offered: 600, refused: 405, cut: 50 });
     expect(await after(35)).toEqual({ kind: "pass" });
     count({ offered: 600, refused: 410, late: 5 });
     expect(await after(1)).toEqual({ kind: "fail", why: "failed moves: 15 of 50 (limit 10 %)" });
+    hide();
+    expect(await after(1)).toEqual({ kind: "inconclusive", why: "failed moves of the candidate are not known" });
   });
 });

@@ -1,10 +1,9 @@
 // All that judges a rollout from outside of the decision: the synthetic client, the analysis and the webhooks of all clusters of one
 // term of leadership. Losing it costs a second judgement, never a false one. Not here: the preflight (cluster/decide/preflight.ts).
-import { NO_RECEIPTS } from "@wscluster/protocol";
 import { adminPortOf, clientPortOf } from "../cluster/act.ts";
 import { receiptsOf } from "../cluster/decide/decision.ts";
 import { stepsOf } from "../cluster/decide/rollout/plan-of-steps.ts";
-import type { GateAt, GateFacts } from "../cluster/facts.ts";
+import { freshValue, type GateAt, type GateFacts } from "../cluster/facts.ts";
 import type { UnjudgedFacts } from "../cluster/observe.ts";
 import type { Clock } from "../runtime/index.ts";
 import { createTextFetcher } from "../signals/index.ts";
@@ -50,7 +49,8 @@ export function createGates(options: {
     clientPortOf,
     receiptsOf: (facts, attempt) => {
       const set = facts.sets.find((one) => one.attempt === attempt);
-      return set === undefined ? NO_RECEIPTS : receiptsOf(facts, set);
+      const isTold = facts.pods.some((pod) => freshValue(pod.state) !== undefined);
+      return set === undefined || !isTold ? undefined : receiptsOf(facts, set);
     },
     stepCount: (facts) => stepsOf(facts.spec).length,
   });

@@ -121,6 +121,17 @@ describe("preflight", () => {
       "store warn",
     ],
     ["edges of which none may fail", edges(60), "edge warn"],
+    [
+      "windows that are too short",
+      {
+        ...crowded(450),
+        spec: {
+          ...FACTS.spec,
+          moves: { maxPerSecond: 1, windows: [{ start: "02:00", durationMinutes: 14 }] },
+        },
+      },
+      "duration warn",
+    ],
     ["moves that are paused", { ...FACTS, spec: { ...FACTS.spec, moves: { paused: true } } }, "duration warn"],
   ])("only warns of %s", (_name, facts, found) => {
     expect(told(facts)).toEqual({ found: [found], verdict: { kind: "pass" } });

@@ -27,7 +27,7 @@ const SELF_DRAIN_PER_SECOND = 100;
 const DEFAULT_GRACE_SECONDS = 300;
 const GRACE_RESERVE_SECONDS = 5;
 const DEFAULT_MAX_PER_POD = 9_000;
-/** The sets of a rollout that is to be bearable by people on call. */
+/** A rollout that takes longer than people on call are awake. */
 const LONG_SECONDS = 6 * 3_600;
 /** Formats of the neighbouring version are read as well. */
 const READABLE_DISTANCE = 1;
@@ -239,6 +239,12 @@ function durationCheck({ spec }: PreflightFacts, total: number): PreflightCheck 
       number,
       message: `${text}, and \`moves.paused\` is set: none will move`,
     };
+  }
+  const windows = (spec.moves?.windows ?? []).map(({ durationMinutes }) => durationMinutes * 60);
+  const windowSeconds = windows.length === 0 ? Infinity : Math.max(...windows);
+  if (number > windowSeconds) {
+    const message = `${text}: more than the longest of \`moves.windows\` (${windowSeconds} s), so two sets run until the next one`;
+    return { name: "duration", result: "warn", number, message };
   }
   const isLong = number > LONG_SECONDS;
   return {
