@@ -7,6 +7,7 @@ import type { Progress } from "../terminal/progress.ts";
 import { isReady, type List, type PodObject } from "./objects.ts";
 import { waitFor } from "./wait.ts";
 
+export const CHART = join(REPOSITORY_ROOT, "charts", "wscluster");
 export const RELEASE = "wscluster";
 export const SYSTEM_NAMESPACE = "wscluster-system";
 export const REDIS_URL = `redis://${RELEASE}-redis.${SYSTEM_NAMESPACE}:6379`;
@@ -33,6 +34,8 @@ export function splitReference(reference: string): { readonly repository: string
 
 export type InstallOptions = {
   readonly images: Pick<ProductImages, "operator" | "edge" | "redis">;
+  /** Folder of the chart; default: this repository's. */
+  readonly chart?: string;
   /** Operator pods. */
   readonly replicas: number;
   readonly signal?: AbortSignal | undefined;
@@ -47,9 +50,16 @@ export async function installChart(access: ClusterAccess, options: InstallOption
     redis: { embedded: true, image: options.images.redis },
   };
   const signal = options.signal === undefined ? {} : { signal: options.signal };
-  const chart = join(REPOSITORY_ROOT, "charts", "wscluster");
   await access.helm(
-    ["upgrade", "--install", RELEASE, chart, `--namespace=${SYSTEM_NAMESPACE}`, "--create-namespace", "--values=-"],
+    [
+      "upgrade",
+      "--install",
+      RELEASE,
+      options.chart ?? CHART,
+      `--namespace=${SYSTEM_NAMESPACE}`,
+      "--create-namespace",
+      "--values=-",
+    ],
     { input: JSON.stringify(values), ...signal },
   );
   await access.kubectl(

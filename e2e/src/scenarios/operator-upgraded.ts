@@ -3,13 +3,11 @@
 import { installChart, OPERATOR_SELECTOR, systemPodsReady } from "../product/install.ts";
 import type { Chat } from "../product/chat.ts";
 import { restartsOf } from "../product/objects.ts";
-import { waitFor } from "../product/wait.ts";
-import { Checks, type Scenario, type ScenarioContext } from "./scenario.ts";
+import { makeNextChart } from "../product/next-chart.ts";
+import { Checks, type Scenario } from "./scenario.ts";
 import { breathe, checkNobodyNoticed, figures, openChat, openLoad } from "./stage.ts";
 
 const OBSERVE_SECONDS = 15;
-const CRD_MS = 20_000;
-const CRD = "websocketclusters.wscluster.io";
 
 export const operatorUpgraded: Scenario = {
   name: "operator-upgraded",
@@ -26,18 +24,16 @@ export const operatorUpgraded: Scenario = {
         .map((pod) => ({ name: pod.metadata.name, uid: pod.metadata.uid, restarts: restartsOf(pod) }))
         .toSorted((a, b) => (a.name < b.name ? -1 : 1));
     const before = await fleet();
-    context.defer(() => defaultInCrd(context, "remove"));
-    await defaultInCrd(context, "add");
-    const path = await waitFor("the new default to be read", async () => (await chat.object()).spec.server.path, {
-      timeoutMs: CRD_MS,
-      signal,
-    });
-    context.say(`the stored resource reads \`server.path: ${path}\` now, which nobody wrote`);
     context.defer(() => installChart(access, { images, replicas: 1 }));
-    await installChart(access, { images: { ...images, operator: images["operator:v2"] }, replicas: 1, signal });
+    const { folder, remove } = await makeNextChart();
+    context.defer(remove);
+    const next = { ...images, operator: images["operator:v2"] };
+    await installChart(access, { images: next, replicas: 1, chart: folder, signal });
     await systemPodsReady(access, OPERATOR_SELECTOR, 1, images["operator:v2"], signal);
+    const { path, terminationGracePeriodSeconds } = (await chat.object()).spec.server;
     await breathe(context, OBSERVE_SECONDS);
     const checks = new Checks();
+    checks.equal("the new defaults as they are read", [path, terminationGracePeriodSeconds], ["/ws", 300]);
     checks.equal("server and edge pods, with restarts", await fleet(), before);
     checks.equal("an image of the former agent", await agentImages(chat), [images.operator]);
     // The new one is at work: it must follow a change.
@@ -50,16 +46,6 @@ export const operatorUpgraded: Scenario = {
     checks.settle();
   },
 };
-
-/** As a later release would: what absence means is written into every object that is read. */
-async function defaultInCrd({ access }: ScenarioContext, op: "add" | "remove"): Promise<void> {
-  const properties = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/server/properties";
-  const patch = [
-    { op, path: `${properties}/path/default`, value: "/ws" },
-    { op, path: `${properties}/terminationGracePeriodSeconds/default`, value: 300 },
-  ];
-  await access.kubectl(["patch", "crd", CRD, "--type=json", `--patch=${JSON.stringify(patch)}`]);
-}
 
 async function agentImages(chat: Chat): Promise<readonly string[]> {
   const images = (await chat.pods("edge")).flatMap((pod) => pod.spec.containers.map((container) => container.image));

@@ -8,13 +8,16 @@ import { takerOf } from "./sets.ts";
 
 function fewerWanted(
   change: (pod: ClusterFacts["pods"][number], nowMs: number) => object,
+  config: ClusterFacts["spec"]["config"] = {},
 ): ReturnType<typeof planScale> {
   const world = new World({ replicas: 3, server: { image: "chat:1" }, redis: { url: "redis://r:6379" } });
   world.run(30);
+  world.fleet.arrive(30);
+  world.run(1);
   const facts = world.facts();
   const pods = facts.pods.map((pod, at) => (at === 0 ? { ...pod, ...change(pod, facts.nowMs) } : pod));
   const sets = facts.sets.map((set) => ({ ...set, live: set }));
-  const next = { ...facts, pods, spec: { ...facts.spec, replicas: 2 } };
+  const next = { ...facts, pods, spec: { ...facts.spec, config, replicas: 2 } };
   return planScale(next, sets, takerOf(sets), dependenciesOf(next));
 }
 
@@ -33,5 +36,12 @@ describe("a decrease", () => {
   it("is held, and says so, when a pod has not answered for long", () => {
     const scale = fewerWanted((_, nowMs) => ({ state: silent, readySinceMs: nowMs - 60_000 }));
     expect(scale).toMatchObject({ detach: [], held: "the state of 1 pods is not known", isWaiting: false });
+  });
+
+  it("is held by a limit that the pods have not read yet", () => {
+    expect(fewerWanted(() => ({}), { connections: { maxPerPod: 15 } })).toMatchObject({
+      detach: [],
+      held: "30 connections need more than 2 pods (room for 27)",
+    });
   });
 });

@@ -196,7 +196,10 @@ function chooseLeaver(
   if (hold !== undefined) return { kind: "held", why: hold.message };
   const known = attached.flatMap((pod) => {
     const state = freshValue(pod.state);
-    return state === undefined ? [] : [{ pod, connections: state.connections, capacity: state.capacity }];
+    if (state === undefined) return [];
+    // A pod reads a lower limit up to a minute after it was written (the kubelet's sync of ConfigMaps).
+    const capacity = Math.min(state.capacity, facts.spec.config?.connections?.maxPerPod ?? Infinity);
+    return [{ pod, connections: state.connections, capacity }];
   });
   if (known.length < attached.length) {
     const silent = attached.filter((pod) => freshValue(pod.state) === undefined);
