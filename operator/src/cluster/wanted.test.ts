@@ -135,6 +135,6 @@ describe("an operator with another renderer and other default images", () => {
     world.setSpec({ server: { image: "chat:2" } });
     world.run(20);
     const images = world.facts().sets.map(({ image, rendererVersion }) => `${image} ${rendererVersion}`);
-    expect(images.toSorted()).toEqual(["chat:1 0", "chat:2 1"]);
+    expect(images.toSorted()).toEqual(["chat:1 0", "chat:2 2"]);
   });
 });

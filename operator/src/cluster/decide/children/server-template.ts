@@ -6,7 +6,7 @@ import type { ClusterFacts, Template } from "../../facts.ts";
 import { CONTAINER_SECURITY, labelsFor, POD_SECURITY, resourcesFor, selectorFor } from "./labels.ts";
 
 /** Goes up with every change of what this file renders. */
-export const RENDERER_VERSION = "1";
+export const RENDERER_VERSION = "2";
 
 export const DEFAULT_GRACE_SECONDS = 300;
 export const CONFIG_PATH = "/etc/wscluster";
@@ -35,6 +35,9 @@ export function serverTemplateFor(facts: Pick<ClusterFacts, "cluster" | "spec">,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       terminationGracePeriodSeconds: graceSeconds,
+      // The first process of a PID namespace loses a SIGTERM that comes before its handler (pid_namespaces(7)): a pod that is deleted
+      // while Node starts would stay for its whole grace period. With the pause container as the first one it ends at once.
+      shareProcessNamespace: true,
       securityContext: POD_SECURITY,
       topologySpreadConstraints: [
         {
