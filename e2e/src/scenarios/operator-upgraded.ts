@@ -25,10 +25,10 @@ export const operatorUpgraded: Scenario = {
         .toSorted((a, b) => (a.name < b.name ? -1 : 1));
     const before = await fleet();
     context.defer(() => installChart(access, { images, replicas: 1 }));
-    const { folder, remove } = await makeNextChart();
-    context.defer(remove);
+    const nextChart = await makeNextChart();
+    context.defer(() => nextChart.remove());
     const next = { ...images, operator: images["operator:v2"] };
-    await installChart(access, { images: next, replicas: 1, chart: folder, signal });
+    await installChart(access, { images: next, replicas: 1, chart: nextChart.folder, signal });
     await systemPodsReady(access, OPERATOR_SELECTOR, 1, images["operator:v2"], signal);
     const { path, terminationGracePeriodSeconds } = (await chat.object()).spec.server;
     await breathe(context, OBSERVE_SECONDS);
