@@ -111,6 +111,22 @@ describe("the synthetic client's desk", () => {
     expect(look()).toMatchObject({ kind: "inconclusive", why: expect.stringMatching(/ECONNREFUSED/) });
   });
 
+  it("goes on after a fault of its own", async () => {
+    const created = new SyntheticDesk({
+      clock,
+      clientPortOf: () => 8080,
+      onVisited: () => news++,
+      probe: () => Promise.reject(new Error("no such thing")),
+    });
+    created.verdictAt("apps/chat", at("verify"), FACTS, "key");
+    await settle();
+    expect(created.verdictAt("apps/chat", at("verify"), FACTS, "key")).toMatchObject({
+      kind: "inconclusive",
+      why: expect.stringMatching(/no such thing/),
+    });
+    expect(clock.timerCount).toBe(2);
+  });
+
   it("visits a pod again that began anew", async () => {
     const { visits, look } = desk([]);
     look();
@@ -219,6 +235,17 @@ describe("the desk of webhooks", () => {
     expect(look("step 2", [...hook("Step")])?.kind).toBe("inconclusive");
     await settle();
     expect(calls.map(({ body }) => (JSON.parse(body) as { point: string }).point)).toEqual(["step 1", "step 2"]);
+  });
+
+  it("goes on after a fault of its own", async () => {
+    const call = () => Promise.reject(new Error("no such thing"));
+    const created = new WebhookDesk({ clock, onAnswer: () => news++, stepCount: () => 0, call });
+    const facts = withRollout({ webhooks: [...hook("Verify")] });
+    created.verdictAt("apps/chat", at("verify"), facts);
+    await settle();
+    const why = "webhook smoke: it cannot be called";
+    expect(created.verdictAt("apps/chat", at("verify"), facts)).toEqual({ kind: "inconclusive", why });
+    expect(clock.timerCount).toBe(1);
   });
 
   it("fails for a no, and asks again in case somebody changes his mind", async () => {

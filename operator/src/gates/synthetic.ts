@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { freshValue, type GateAt, type ServerPodFacts, type Verdict } from "../cluster/facts.ts";
 import type { UnjudgedFacts } from "../cluster/observe.ts";
 import type { Clock, Timer } from "../runtime/index.ts";
-import type { Prober, ProbeTarget } from "./probe.ts";
+import type { ProbeOptions, ProbeOutcome, Prober, ProbeTarget } from "./probe.ts";
 
 const TIMEOUT_MS = 5_000;
 const FIRST_RETRY_MS = 1_000;
@@ -109,11 +109,20 @@ export class SyntheticDesk {
     return visits;
   }
 
+  /** A fault of our own is nobody else's, and must end neither the process nor the visits. */
+  async #outcomeOf(options: ProbeOptions): Promise<ProbeOutcome> {
+    try {
+      return await this.#options.probe(options);
+    } catch (error) {
+      return { kind: "unreachable", why: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
   async #visit(cluster: string, visits: Visits, target: ProbeTarget, key: string): Promise<void> {
     visits.state = "running";
     this.#running++;
     const nonce = randomBytes(18).toString("base64url");
-    const outcome = await this.#options.probe({ target, key, nonce, timeoutMs: TIMEOUT_MS, signal: this.#stop.signal });
+    const outcome = await this.#outcomeOf({ target, key, nonce, timeoutMs: TIMEOUT_MS, signal: this.#stop.signal });
     this.#running--;
     if (this.#stop.signal.aborted) return;
     if (outcome.kind === "served") visits.state = "served";

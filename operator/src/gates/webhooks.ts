@@ -4,7 +4,7 @@ import type { WebSocketClusterSpec } from "@wscluster/crds";
 import { freshValue, type GateAt, knownConnections, type Verdict } from "../cluster/facts.ts";
 import type { UnjudgedFacts } from "../cluster/observe.ts";
 import type { Clock, Timer } from "../runtime/index.ts";
-import type { WebhookAnswer, WebhookCaller } from "./webhook-call.ts";
+import type { WebhookAnswer, WebhookCall, WebhookCaller } from "./webhook-call.ts";
 
 const DEFAULT_TIMEOUT_SECONDS = 10;
 const FIRST_RETRY_MS = 2_000;
@@ -99,13 +99,22 @@ export class WebhookDesk {
     return asked;
   }
 
+  /** A fault of our own must end neither the process nor the questions. */
+  async #answerTo(call: WebhookCall): Promise<WebhookAnswer> {
+    try {
+      return await this.#options.call(call);
+    } catch {
+      return { kind: "unclear", why: "it cannot be called" };
+    }
+  }
+
   async #ask(cluster: string, asked: Asked, { url, timeoutSeconds }: Webhook, body: string): Promise<void> {
-    const { clock, call, onAnswer } = this.#options;
+    const { clock, onAnswer } = this.#options;
     asked.isRunning = true;
     asked.isDue = false;
     this.#running++;
     const timeoutMs = (timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS) * 1_000;
-    const answer = await call({ url, body, timeoutMs, signal: this.#stop.signal });
+    const answer = await this.#answerTo({ url, body, timeoutMs, signal: this.#stop.signal });
     this.#running--;
     asked.isRunning = false;
     if (this.#stop.signal.aborted) return;
