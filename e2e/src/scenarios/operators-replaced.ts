@@ -17,10 +17,12 @@ import { breathe, checkNobodyNoticed, figures, openChat, openLoad, untilLoad } f
 const NAMES = ["chat", "news"] as const;
 const SERVERS = 2;
 const CLIENTS = { quick: 120, full: 500 } as const;
-const PER_SECOND = { quick: 6, full: 15 } as const;
+const PER_SECOND = { quick: 6, full: 25 } as const;
 const KILLS = { quick: 4, full: 10 } as const;
 /** From a new leader to its death, at most. */
-const LIFE_MS = 5_000;
+const LIFE_MS = 3_000;
+/** Of the kills, those that leave the lease to run out: 15 s without anybody. */
+const BRUTAL_PART = 0.4;
 const TAKEOVER_MS = 60_000;
 const DONE_MS = 180_000;
 const AWAKE_MS = 10_000;
@@ -87,7 +89,7 @@ async function killAtRandom(context: ScenarioContext, kills: number): Promise<vo
   for (let kill = 0; kill < kills; kill += 1) {
     const leader = await newLeader(context, dead);
     await pause(random() * LIFE_MS, context.signal);
-    const isBrutal = random() < 0.5;
+    const isBrutal = random() < BRUTAL_PART;
     await replaceOperator(access, leader, isBrutal);
     brutal.push(isBrutal);
     dead = leader;

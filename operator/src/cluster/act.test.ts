@@ -59,7 +59,8 @@ function stage(
     },
     delete(resource: Resource, ref: { name: string }, given: unknown) {
       note(`delete ${resource.kind} ${ref.name}`, given);
-      return Promise.resolve({ kind: "deleted" });
+      const metadata = { name: ref.name, namespace: "apps", uid: "u9", resourceVersion: "9" };
+      return Promise.resolve({ kind: "terminating", object: { apiVersion: "v1", kind: resource.kind, metadata } });
     },
   } as unknown as KubeApi;
   const store = {
@@ -69,14 +70,16 @@ function stage(
     note(`${request.path} to ${request.host}`, JSON.parse(request.body ?? "{}"));
     return Promise.resolve(options.answer?.() ?? { status: 200, body: { ok: true, epoch: 7, seq: 1 } });
   });
+  const unseen = { hasReached: () => false } as unknown as Store<KubeObject>;
+  const ownWrites = new OwnWrites(
+    () => unseen,
+    () => 0,
+  );
   let nowMs = 1_000_000;
   const ports: ActPorts = {
     api,
     applier: new Applier({ client: api }),
-    ownWrites: new OwnWrites(
-      () => undefined,
-      () => 0,
-    ),
+    ownWrites,
     storeOf: (resource) => (["ServiceAccount", "Role", "RoleBinding"].includes(resource.kind) ? undefined : store),
     writer,
     randomKey: () => "random",
@@ -94,7 +97,8 @@ function stage(
     signal: abort.signal,
   };
   const run = (actions: Action[]) => act({ ...EMPTY, actions }, context, ports);
-  return { run, sent, facts, abort, later: (ms: number) => void (nowMs += ms) };
+  const pending = () => ownWrites.pending("apps/chat").map(({ ref }) => ref.name);
+  return { run, sent, facts, abort, pending, later: (ms: number) => void (nowMs += ms) };
 }
 
 const EMPTY: Plan = {
@@ -174,6 +178,12 @@ describe("act", () => {
     const { run: stopped, abort } = stage();
     abort.abort();
     await expect(stopped([applyOf(configMap("a"))])).rejects.toThrow(/abort/i);
+  });
+
+  it("waits until it has seen that the pod ends which it deleted", async () => {
+    const { run, pending } = stage();
+    await run([{ kind: "delete", resource: "pods", name: "chat-1", uid: "u9" }]);
+    expect(pending()).toEqual(["chat-1"]);
   });
 
   it("deletes with the uid that was looked at", async () => {

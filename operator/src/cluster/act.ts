@@ -199,7 +199,7 @@ class Run {
     const ref: ObjectRef = { namespace: facts.cluster.namespace, name: action.name };
     const { uid, resourceVersion } = action;
     try {
-      await api.delete(resource, ref, {
+      const result = await api.delete(resource, ref, {
         uid,
         ...(resourceVersion === undefined ? {} : { resourceVersion }),
         propagation: "Background",
@@ -207,8 +207,10 @@ class Run {
       });
       this.wrote++;
       this.notes.push(`deleted ${action.resource} ${action.name}`);
-      // A pod stays for its grace period: waiting for it to be gone would stop the whole cluster's passes.
-      if (action.resource !== "pods") ownWrites.deleted(scope, resource, ref, uid);
+      // A pod stays for its grace period: waiting for it to be gone would stop the whole cluster's passes. That it ends must be
+      // seen, or it would be deleted, and told of, twice.
+      if (result.kind === "terminating") ownWrites.wrote(scope, resource, result.object);
+      else if (action.resource !== "pods") ownWrites.deleted(scope, resource, ref, uid);
     } catch (error) {
       if (isNotFound(error)) return;
       if (isConflict(error))
