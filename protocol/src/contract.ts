@@ -304,6 +304,21 @@ export type EdgeInstructions = {
   readonly share?: EdgeShare;
 };
 
+/** Content of `admission.json` in the same ConfigMap: soft, and apart from the generation that is acknowledged. */
+export type EdgeAdmissionWish = {
+  /** New unnamed connections per second that each edge may let in. */
+  readonly perSecond: number;
+};
+
+/** New connections through one edge: what may come, what comes (the last second), what is refused (the mean of ten seconds). */
+export type EdgeAdmission = {
+  readonly limitPerSecond: number;
+  readonly admittedPerSecond: number;
+  readonly refusedPerSecond: number;
+  /** What those who are refused are told: come back within this. 0 = no storm. */
+  readonly windowMs: number;
+};
+
 export type EdgeState = {
   /** KEY of the edge pod. */
   readonly edge: string;
@@ -315,6 +330,8 @@ export type EdgeState = {
   >;
   /** The part that the proxy leads away now; absent also where it cannot. */
   readonly share?: EdgeShare;
+  /** The storm brake; absent where no limit is wanted or none can be kept. */
+  readonly admission?: EdgeAdmission;
   /** Client connections now. */
   readonly connections: number;
   /** Milliseconds since the agent last heard from the API server. */

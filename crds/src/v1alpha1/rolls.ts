@@ -16,6 +16,7 @@ export const rollsByField: Readonly<Record<string, Rolls>> = {
   "edge.resources": "edge",
   "edge.maxConnections": "edge",
   "edge.terminationGracePeriodSeconds": "edge",
+  "edge.newConnectionsPerSecond": "live",
   "edge.enabled": "live",
   "edge.replicas": "live",
   "edge.service": "live",

@@ -360,6 +360,11 @@ export const webSocketClusterSpec = z
           .optional()
           .describe("Image of the agent; pinned at creation, so that an operator upgrade touches no edge pod."),
         resources: resources.optional(),
+        newConnectionsPerSecond: whole(1, 1_000_000)
+          .optional()
+          .describe(
+            "Most new connections per second that the edge lets in, over all its pods. More are answered 503 with a time to come back, and moves wait until the storm is over; a client that comes by name is always let in. Absent = no limit.",
+          ),
         maxConnections: whole(10, 1_000_000)
           .optional()
           .describe("Most client connections of an edge pod; two files each. Defaults to 9000."),

@@ -12,6 +12,7 @@ import { podKey, type EdgeInstructions, type EdgeState, type PodMode, type PodSt
 import type { ConfigMap, CustomObject, Node, Pod, PodDisruptionBudget, ReplicaSet } from "../kube/index.ts";
 import { gateAtOf } from "./decide/gate.ts";
 import { preflightOf, preflightStatusFor, preflightVerdict, steadyPreflight } from "./decide/preflight.ts";
+import { stormOf } from "./decide/storm.ts";
 import { parseLiveConfig } from "./decide/children/live-config.ts";
 import {
   type ArrivalFacts,
@@ -95,6 +96,10 @@ export function observe(sources: Sources): Observation {
     .filter((set) => componentOf(set) === "server")
     .map((set) => setFactsOf(set, wanted.servers, sources.nowMs))
     .toSorted(byRevision);
+  const edgePods = pods
+    .filter((pod) => componentOf(pod) === "edge")
+    .map((pod) => ({ ...podFactsOf(pod, "haproxy"), state: sources.edgeState(pod.metadata.uid) }))
+    .toSorted(byName);
   const at = gateAtOf(sets, wanted.servers);
   const facts: UnjudgedFacts = {
     nowMs: sources.nowMs,
@@ -109,7 +114,7 @@ export function observe(sources: Sources): Observation {
     spec: spec.data,
     defaults: sources.defaults,
     operatorPaused: sources.operatorPaused ?? false,
-    storm: undefined,
+    storm: stormOf(edgePods),
     wanted,
     sets,
     pods: pods
@@ -124,10 +129,7 @@ export function observe(sources: Sources): Observation {
       .filter((set) => componentOf(set) === "edge")
       .map(edgeSetFactsOf)
       .toSorted(byRevision),
-    edgePods: pods
-      .filter((pod) => componentOf(pod) === "edge")
-      .map((pod) => ({ ...podFactsOf(pod, "haproxy"), state: sources.edgeState(pod.metadata.uid) }))
-      .toSorted(byName),
+    edgePods,
     instructions: parseInstructions(configMap(names.edgeInstructions)?.data?.["state.json"]),
     edgeConfigs: sources.configMaps.flatMap((map) => {
       const text = map.data?.["haproxy.cfg"];

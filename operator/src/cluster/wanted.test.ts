@@ -65,6 +65,7 @@ describe("the revision", () => {
       "edge.resources": { edge: { resources: { limits: { memory: "1Gi" } } } },
       "edge.maxConnections": { edge: { maxConnections: 50 } },
       "edge.terminationGracePeriodSeconds": { edge: { terminationGracePeriodSeconds: 60 } },
+      "edge.newConnectionsPerSecond": { edge: { newConnectionsPerSecond: 50 } },
       "edge.enabled": { edge: { enabled: false } },
       "edge.replicas": { edge: { replicas: 5 } },
       "edge.service": { edge: { service: { type: "NodePort" } } },

@@ -61,6 +61,9 @@ const edgeState = z.object({
   generation: z.number(),
   servers: z.record(z.string(), z.object({ state: z.enum(["ready", "drain"]), address: z.string(), sessions: count })),
   share: z.object({ revision: z.string(), percent: z.number() }).exactOptional(),
+  admission: z
+    .object({ limitPerSecond: count, admittedPerSecond: count, refusedPerSecond: count, windowMs: count })
+    .exactOptional(),
   connections: count,
   sourceAgeMs: z.number(),
 });

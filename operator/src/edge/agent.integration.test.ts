@@ -213,7 +213,7 @@ describe.skipIf(HAPROXY === undefined)("edge agent with HAProxy", () => {
     expect([plain.status, plain.headers.upgrade]).toEqual([426, "websocket"]);
     const window = await get(haproxy.clientPath, "/wsc/admission");
     expect([window.status, window.headers["access-control-allow-origin"]]).toEqual([200, "*"]);
-    expect(JSON.parse(window.body)).toEqual({ minMs: 0, maxMs: 3_000 });
+    expect(JSON.parse(window.body)).toEqual({ admit: true, windowMs: 0 });
     expect((await get(haproxy.clientPath, "/edge-healthz")).status).toBe(200);
     expect((await get(haproxy.healthPath, "/edge-healthz")).status).toBe(200);
     expect(blue.arrivals).toEqual([]);

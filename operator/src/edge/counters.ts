@@ -1,6 +1,6 @@
 // What the agent counts, and the metrics made of it. Names are for people and dashboards only.
 import { createMetrics, type Metrics } from "@wscluster/platform";
-import type { EdgeState, MetricRow } from "@wscluster/protocol";
+import type { EdgeAdmission, EdgeState, MetricRow } from "@wscluster/protocol";
 
 export type EdgeCounters = { passes: number; failures: number; commands: number; proxyLosses: number };
 
@@ -12,6 +12,11 @@ export const EDGE_METRICS = {
   wscluster_edge_connections_limit: {
     kind: "gauge",
     help: "Most connections that the proxy's limit of open files leaves; lower than wished where the node allows fewer.",
+  },
+  wscluster_edge_admission_limit: { kind: "gauge", help: "New connections per second that are let in; 0 = no limit." },
+  wscluster_edge_refused_per_second: {
+    kind: "gauge",
+    help: "Arrivals per second that the storm brake refused, over the last ten seconds.",
   },
   wscluster_edge_servers: { kind: "gauge", help: "Server pods in the proxy, by state.", labels: ["state"] },
   wscluster_edge_generation: {
@@ -33,6 +38,7 @@ export const edgeMetrics = (): EdgeMetrics => createMetrics(EDGE_METRICS, true);
 export type EdgeReading = {
   /** Undefined when the proxy does not answer. */
   readonly state: EdgeState | undefined;
+  readonly admission: EdgeAdmission | undefined;
   readonly isHeld: boolean;
   readonly connectionLimit: number;
 };
@@ -46,6 +52,8 @@ export function recordEdge(metrics: EdgeMetrics, counters: EdgeCounters, reading
   metrics.set("wscluster_edge_commands", counters.commands);
   metrics.set("wscluster_edge_proxy_losses", counters.proxyLosses);
   metrics.set("wscluster_edge_connections_limit", connectionLimit);
+  metrics.set("wscluster_edge_admission_limit", reading.admission?.limitPerSecond ?? 0);
+  metrics.set("wscluster_edge_refused_per_second", reading.admission?.refusedPerSecond ?? 0);
   // Unknown is not zero: without an answer the last figures stay.
   if (state === undefined) return;
   const servers = Object.values(state.servers);

@@ -50,6 +50,6 @@ describe("renderHaproxyConfig", () => {
     [9_000, 8_100],
   ])("of %i places leaves %i to unnamed arrivals", (all, unnamed) => {
     expect(unnamedLimitFor(all)).toBe(unnamed);
-    expect(renderHaproxyConfig({ ...options, maxConnections: all })).toContain(`{ fe_conn gt ${unnamed} }`);
+    expect(renderHaproxyConfig({ ...options, maxConnections: all })).toContain(`acl is_full fe_conn gt ${unnamed}\n`);
   });
 });

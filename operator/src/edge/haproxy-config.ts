@@ -12,6 +12,14 @@ export const PROXY = { frontend: "fe_clients", backend: "be_pods" } as const;
  */
 export const SHARE_MAP = { id: "/dev/null", percentKey: "percent", slots: 360 } as const;
 
+/** The storm brake: variables of the whole proxy, and one row that counts. */
+export const BRAKE = {
+  limit: "proc.admit_limit",
+  window: "proc.window_ms",
+  retryAfter: "proc.retry_after",
+  table: "st_arrivals",
+} as const;
+
 /** Paths that the edge answers by itself. */
 export const EDGE_CLIENT_PATHS = { healthz: "/edge-healthz", admission: "/wsc/admission" } as const;
 
@@ -24,7 +32,7 @@ export type HaproxyConfigOptions = {
   readonly bind?: string;
   /** Where the kubelet probes. Apart from the clients' port, so that a full edge is never restarted. Default `:8002`. */
   readonly healthBind?: string;
-  /** Longest reconnect window in ms that `/wsc/admission` tells. Default 3,000. */
+  /** What those are told who come while there is no room at all, in ms. In a storm the agent sets the window. Default 3,000. */
   readonly windowMs?: number;
   /** Longest silence of a socket in seconds; must be well above the heartbeat. Default 3,600. */
   readonly tunnelSeconds?: number;
@@ -34,6 +42,7 @@ export type HaproxyConfigOptions = {
 
 /** Files beside two for each connection: listeners, runtime socket, logs, and one health check for each server. */
 const SPARE_FILES = 900;
+export const DEFAULT_WINDOW_MS = 3_000;
 /** Connections above the limit that are still accepted, in order to say 503 at once instead of leaving them in the backlog. */
 const REFUSAL_SLOTS = 50;
 
@@ -55,7 +64,7 @@ export function unnamedLimitFor(maxConnections: number): number {
  */
 export function renderHaproxyConfig(options: HaproxyConfigOptions): string {
   const { socketPath, maxConnections, bind = `:${PORTS.edge}`, healthBind = `:${PORTS.edgeHealth}` } = options;
-  const windowMs = Math.round(options.windowMs ?? 3_000);
+  const windowMs = Math.round(options.windowMs ?? DEFAULT_WINDOW_MS);
   const frontendLimit = maxConnections + REFUSAL_SLOTS;
   const sections = [
     globalSection({
@@ -65,9 +74,13 @@ export function renderHaproxyConfig(options: HaproxyConfigOptions): string {
       threads: options.threads,
     }),
     defaultsSection(options.tunnelSeconds ?? 3_600),
-    clientsSection({ bind, maxConnections, frontendLimit }),
+    clientsSection({ bind, maxConnections, frontendLimit, windowMs }),
     podsSection(),
     healthSection(healthBind),
+    [
+      `backend ${BRAKE.table}`,
+      "  stick-table type integer size 10 expire 1h store gpc0,gpc0_rate(1s),gpc1,gpc1_rate(10s)",
+    ],
   ];
   return `${sections.map((lines) => lines.join("\n")).join("\n\n")}\n`;
 }
@@ -88,8 +101,10 @@ function globalSection(part: {
     `  fd-hard-limit ${part.files}`,
     ...(part.threads === undefined ? [] : [`  nbthread ${part.threads}`]),
     "  set-var proc.edge_key env(WSC_POD_UID),regsub(-,,g),bytes(0,16)",
-    `  set-var proc.window_ms int(${part.windowMs})`,
-    `  set-var proc.retry_after int(${Math.max(1, Math.ceil(part.windowMs / 1_000))})`,
+    // Of the storm brake; the agent sets them. No limit, no window.
+    `  set-var ${BRAKE.limit} int(0)`,
+    `  set-var ${BRAKE.window} int(0)`,
+    `  set-var ${BRAKE.retryAfter} int(${Math.max(1, Math.ceil(part.windowMs / 1_000))})`,
   ];
 }
 
@@ -139,11 +154,24 @@ function answer(code: string, ...more: string[]): string {
 
 /** A refusal that is worth another try. */
 function answerLater(code: string): string {
-  return answer(code, 'hdr retry-after "%[var(proc.retry_after)]"');
+  return answer(code, `hdr retry-after "%[var(${BRAKE.retryAfter})]"`);
 }
 
-function clientsSection(part: { bind: string; maxConnections: number; frontendLimit: number }): string[] {
-  const { bind, maxConnections, frontendLimit } = part;
+/** What the SDK asks after a connect that failed: a browser sees no 503. */
+function admissionRule(admit: "true" | "false", windowMs: string, condition = ""): string {
+  const body = `'{"admit":${admit},"windowMs":${windowMs}}'`;
+  const headers = 'hdr cache-control no-store hdr access-control-allow-origin "*"';
+  const when = `if { path ${EDGE_CLIENT_PATHS.admission} } ${condition}`.trimEnd();
+  return `  http-request return status 200 content-type application/json lf-string ${body} ${headers} ${when}`;
+}
+
+function clientsSection(part: {
+  bind: string;
+  maxConnections: number;
+  frontendLimit: number;
+  windowMs: number;
+}): string[] {
+  const { bind, maxConnections, frontendLimit, windowMs } = part;
   return [
     `frontend ${PROXY.frontend}`,
     `  bind ${bind}`,
@@ -158,7 +186,16 @@ function clientsSection(part: { bind: string; maxConnections: number; frontendLi
     "  acl has_ticket url_param(ticket) -m found",
     `  http-request set-log-level silent if { path ${EDGE_CLIENT_PATHS.healthz} ${EDGE_CLIENT_PATHS.admission} }`,
     `  http-request return status 200 content-type text/plain string ok if { path ${EDGE_CLIENT_PATHS.healthz} }`,
-    `  http-request return status 200 content-type application/json lf-string '{"minMs":0,"maxMs":%[var(proc.window_ms)]}' hdr cache-control no-store hdr access-control-allow-origin "*" if { path ${EDGE_CLIENT_PATHS.admission} }`,
+    // Only what is let in is counted, so that those who try again and again do not keep everybody out.
+    `  http-request track-sc0 int(1) table ${BRAKE.table}`,
+    `  acl is_braked var(${BRAKE.limit}) -m int gt 0`,
+    `  acl is_over sc0_gpc0_rate,sub(${BRAKE.limit}) -m int ge 0`,
+    `  acl is_full fe_conn gt ${unnamedLimitFor(maxConnections)}`,
+    `  acl is_empty nbsrv(${PROXY.backend}) eq 0`,
+    admissionRule("false", `%[var(${BRAKE.window})]`, "is_braked is_over"),
+    admissionRule("false", String(windowMs), "is_full"),
+    admissionRule("false", String(windowMs), "is_empty"),
+    admissionRule("true", `%[var(${BRAKE.window})]`),
     `  http-request return status 426 ${answer("upgrade-required", "hdr upgrade websocket")} if !is_upgrade`,
     "  http-request set-var(txn.named) int(0)",
     "  http-request set-var(txn.pod) url_param(pod)",
@@ -166,8 +203,11 @@ function clientsSection(part: { bind: string; maxConnections: number; frontendLi
     `  http-request return status 403 ${answer("ticket-required")} if has_pod !has_ticket`,
     `  http-request return status 421 ${answer("unknown-pod")} if has_pod !is_key`,
     `  http-request return status 503 ${answerLater("edge-full")} if { fe_conn gt ${maxConnections} }`,
-    `  http-request return status 503 ${answerLater("edge-full")} if !has_pod { fe_conn gt ${unnamedLimitFor(maxConnections)} }`,
-    `  http-request return status 503 ${answerLater("no-capacity")} if !has_pod { nbsrv(${PROXY.backend}) eq 0 }`,
+    `  http-request return status 503 ${answerLater("edge-full")} if !has_pod is_full`,
+    `  http-request return status 503 ${answerLater("no-capacity")} if !has_pod is_empty`,
+    "  http-request sc-inc-gpc1(0) if !has_pod is_braked is_over",
+    `  http-request return status 503 ${answerLater("too-many-arrivals")} if !has_pod is_braked is_over`,
+    "  http-request sc-inc-gpc0(0) if !has_pod",
     // What a client says about pod and edge is never believed.
     `  http-request del-header ${POD_HEADER}`,
     `  http-request set-header ${EDGE_HEADER} %[var(proc.edge_key)]`,

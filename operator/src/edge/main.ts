@@ -5,6 +5,7 @@ import { podKey } from "@wscluster/protocol";
 import { Connection, KubeClient, loadAccess } from "../kube/index.ts";
 import { systemClock } from "../runtime/index.ts";
 import { EdgeAgent } from "./agent.ts";
+import { EdgeBrake } from "./brake.ts";
 import { edgeConfigSchema, type EdgeConfig } from "./config.ts";
 import { edgeMetrics, noCounts } from "./counters.ts";
 import { HaproxyProxy } from "./proxy.ts";
@@ -69,10 +70,12 @@ export async function startAgent(
   const log = createLogger(config.WSC_LOG_LEVEL, { cluster: config.WSC_CLUSTER, edge, pod: config.WSC_POD_NAME });
   const proxy = new HaproxyProxy({ path: config.WSC_HAPROXY_SOCKET });
   const counters = noCounts();
+  const source = sourceFor(log);
+  const brake = new EdgeBrake({ proxy, wanted: () => source.read()?.admitPerSecond, clock, log });
   const agent = new EdgeAgent({
     edge,
     proxy,
-    source: sourceFor(log),
+    source,
     snapshots: fileSnapshots(join(dirname(config.WSC_HAPROXY_SOCKET), "edge-snapshot.json")),
     clock,
     log,
@@ -81,12 +84,14 @@ export async function startAgent(
   const termination = new Termination({ proxy, clock, log, graceMs: config.WSC_TERMINATION_SECONDS * 1_000 });
   const server = createAdminServer(
     { port: config.WSC_EDGE_ADMIN_PORT },
-    edgeRoutes({ agent, termination, counters, metrics: edgeMetrics() }),
+    edgeRoutes({ agent, brake, termination, counters, metrics: edgeMetrics() }),
   );
   const port = await server.start();
   await agent.start();
+  brake.start();
   log.info({ port }, "edge agent started");
   const stop = async (): Promise<void> => {
+    brake.stop();
     await agent.stop();
     await server.stop();
   };
@@ -95,6 +100,7 @@ export async function startAgent(
     stop,
     async terminate() {
       await termination.onSignal();
+      brake.stop();
       // Closing the runtime connection lets a proxy that stops softly end; the answer to the hook goes out before the server closes.
       await agent.stop();
       await new Promise((resolve) => setTimeout(resolve, 500));

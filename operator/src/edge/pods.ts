@@ -1,6 +1,6 @@
 // What the edge reads in Kubernetes objects: server pods and the instructions. Pure parsers; unknown shapes give undefined.
 import { LABELS, PORT_NAMES } from "@wscluster/crds";
-import { podKey, type EdgeInstructions } from "@wscluster/protocol";
+import { podKey, type EdgeAdmissionWish, type EdgeInstructions } from "@wscluster/protocol";
 import { z } from "zod";
 import type { ConfigMap, Pod } from "../kube/index.ts";
 
@@ -58,6 +58,21 @@ export function parseInstructions(configMap: Pick<ConfigMap, "data"> | undefined
   const text = configMap?.data?.[INSTRUCTIONS_KEY];
   return text === undefined ? undefined : parseInstructionsText(text);
 }
+
+/** New connections per second that this edge may let in; undefined = as many as come. */
+export function parseAdmission(configMap: Pick<ConfigMap, "data"> | undefined): number | undefined {
+  const text = configMap?.data?.[ADMISSION_KEY];
+  if (text === undefined) return undefined;
+  try {
+    const parsed = admission.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data.perSecond : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const ADMISSION_KEY = "admission.json";
+const admission: z.ZodType<EdgeAdmissionWish> = z.object({ perSecond: z.number().min(1) });
 
 export function parseInstructionsText(text: string): EdgeInstructions | undefined {
   let value: unknown;

@@ -1,8 +1,16 @@
 // The proxy as the agent sees it, over one runtime connection that stays open: its end is how a restart is noticed at once.
 // Not here: what the proxy should have.
-import { PROXY, SHARE_MAP } from "./haproxy-config.ts";
+import type { AdmissionProxy, ProxyAdmission } from "./brake.ts";
+import { BRAKE, DEFAULT_WINDOW_MS, PROXY, SHARE_MAP } from "./haproxy-config.ts";
 import { commandText, type EdgeCommand, type ProxyServer } from "./reconcile.ts";
-import { parseClientSessions, parseInfo, parseServersState, parseStat } from "./runtime-output.ts";
+import {
+  parseArrivals,
+  parseVariable,
+  parseClientSessions,
+  parseInfo,
+  parseServersState,
+  parseStat,
+} from "./runtime-output.ts";
 import { parseShare, type ProxyShare, type ProxyShareState, shareEntries } from "./share.ts";
 import { RuntimeConnection, RuntimeSocketError, type RuntimeSocketOptions } from "./runtime-socket.ts";
 
@@ -32,7 +40,7 @@ export interface Proxy {
   close(): void;
 }
 
-export class HaproxyProxy implements Proxy {
+export class HaproxyProxy implements Proxy, AdmissionProxy {
   readonly #options: RuntimeSocketOptions;
   readonly #lost: (() => void)[] = [];
   #connection: RuntimeConnection | undefined;
@@ -83,6 +91,26 @@ export class HaproxyProxy implements Proxy {
       await connection.send(`add map @${version} ${SHARE_MAP.id} <<\n${shareEntries(share).join("\n")}\n`);
     }
     await connection.send(`commit map @${version} ${SHARE_MAP.id}`);
+  }
+
+  async readAdmission(): Promise<ProxyAdmission> {
+    const connection = await this.#open();
+    const limit = parseVariable(await connection.send(`get var ${BRAKE.limit}`));
+    const rates = parseArrivals(await connection.send(`show table ${BRAKE.table}`));
+    return limit === undefined || rates === undefined ? "unsupported" : { limitPerSecond: limit, ...rates };
+  }
+
+  async setAdmission({ limitPerSecond, windowMs }: { limitPerSecond: number; windowMs: number }): Promise<void> {
+    const connection = await this.#open();
+    const retryAfter = Math.max(1, Math.ceil((windowMs === 0 ? DEFAULT_WINDOW_MS : windowMs) / 1_000));
+    for (const [name, value] of [
+      [BRAKE.limit, limitPerSecond],
+      [BRAKE.window, windowMs],
+      [BRAKE.retryAfter, retryAfter],
+    ] as const) {
+      // The mode belongs to the connection; versions that do not ask for it any more take it all the same.
+      await connection.send(`experimental-mode on; set var ${name} int(${Math.round(value)})`);
+    }
   }
 
   async setAccepting(accepting: boolean): Promise<void> {

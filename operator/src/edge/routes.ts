@@ -2,17 +2,19 @@
 import type { AdminAnswer, AdminRoutes } from "@wscluster/platform";
 import { EDGE_PATHS } from "@wscluster/protocol";
 import type { EdgeAgent } from "./agent.ts";
+import type { EdgeBrake } from "./brake.ts";
 import { recordEdge, type EdgeCounters, type EdgeMetrics } from "./counters.ts";
 import type { Termination } from "./termination.ts";
 
 export type EdgeRoutesOptions = {
   readonly agent: Pick<EdgeAgent, "state" | "isReady" | "held" | "connectionLimit">;
+  readonly brake: Pick<EdgeBrake, "state">;
   readonly termination: Pick<Termination, "onHook">;
   readonly counters: EdgeCounters;
   readonly metrics: EdgeMetrics;
 };
 
-export function edgeRoutes({ agent, termination, counters, metrics }: EdgeRoutesOptions): AdminRoutes {
+export function edgeRoutes({ agent, brake, termination, counters, metrics }: EdgeRoutesOptions): AdminRoutes {
   return {
     // The event loop alone: restarting the agent mends neither the proxy nor the API server.
     [`GET ${EDGE_PATHS.livez}`]: () => ({ status: 200, body: "ok\n" }),
@@ -23,7 +25,8 @@ export function edgeRoutes({ agent, termination, counters, metrics }: EdgeRoutes
     },
     async [`GET ${EDGE_PATHS.state}`](): Promise<AdminAnswer> {
       try {
-        return { status: 200, body: await agent.state() };
+        const { state: admission } = brake;
+        return { status: 200, body: { ...(await agent.state()), ...(admission === undefined ? {} : { admission }) } };
       } catch (error) {
         return { status: 503, body: { ok: false, message: error instanceof Error ? error.message : "unknown" } };
       }
@@ -37,6 +40,7 @@ export function edgeRoutes({ agent, termination, counters, metrics }: EdgeRoutes
     async [`GET ${EDGE_PATHS.metrics}`](): Promise<AdminAnswer> {
       recordEdge(metrics, counters, {
         state: await agent.state().catch(() => undefined),
+        admission: brake.state,
         isHeld: agent.held !== undefined,
         connectionLimit: agent.connectionLimit,
       });

@@ -66,3 +66,17 @@ export function parseClientSessions(text: string): string[] {
     .filter((line) => line.includes(` fe=${PROXY.frontend} `))
     .flatMap((line) => /^(0x[0-9a-f]+):/.exec(line)?.[1] ?? []);
 }
+
+/** `proc.name: type=sint value=<5>` of `get var`; undefined where there is no such variable. */
+export function parseVariable(text: string): number | undefined {
+  const value = /value=<(-?\d+)>/.exec(text)?.[1];
+  return value === undefined ? undefined : Number(value);
+}
+
+/** Rates in the one row of the brake's table; zeros before the first arrival, undefined where there is no such table. */
+export function parseArrivals(text: string): { admittedPerSecond: number; refusedPerSecond: number } | undefined {
+  if (!/^# table: /m.test(text)) return undefined;
+  const admitted = /gpc0_rate\(1000\)=(\d+)/.exec(text)?.[1];
+  const refused = /gpc1_rate\(10000\)=(\d+)/.exec(text)?.[1];
+  return { admittedPerSecond: Number(admitted ?? 0), refusedPerSecond: Math.ceil(Number(refused ?? 0) / 10) };
+}

@@ -3,12 +3,14 @@ import { childNames, LABELS } from "@wscluster/crds";
 import type { EdgeInstructions } from "@wscluster/protocol";
 import { Reflector, resources, type KubeApi, type ReflectorOptions } from "../kube/index.ts";
 import type { Clock } from "../runtime/index.ts";
-import { parseInstructions, parseServerPod, type ServerPod, type ServerPorts } from "./pods.ts";
+import { parseAdmission, parseInstructions, parseServerPod, type ServerPod, type ServerPorts } from "./pods.ts";
 
 export type EdgeFacts = {
   readonly pods: readonly ServerPod[];
   /** Undefined when absent or broken. */
   readonly instructions: EdgeInstructions | undefined;
+  /** New connections per second that this edge may let in; undefined = as many as come. */
+  readonly admitPerSecond?: number | undefined;
   /** Time since both were last proved current. */
   readonly ageMs: number;
 };
@@ -71,6 +73,7 @@ export function kubeSource(options: KubeSourceOptions): EdgeSource {
           .map((pod) => parseServerPod(pod, ports))
           .filter((pod) => pod !== undefined),
         instructions: parseInstructions(configMaps.store.get({ namespace, name })),
+        admitPerSecond: parseAdmission(configMaps.store.get({ namespace, name })),
         ageMs: Math.max(pods.freshness().ageMs, configMaps.freshness().ageMs),
       };
     },

@@ -28,6 +28,7 @@ import { type Leaving, leavingPods } from "./rollout/plan-of-steps.ts";
 import { nextRecycleMs } from "./recycle.ts";
 import { planScale, type Scale } from "./scale.ts";
 import { isSealed, type PlannedSet, takerOf, trafficOf } from "./sets.ts";
+import { admitPerEdge } from "./storm.ts";
 import { statusFor } from "./status.ts";
 import type { TrialMoves } from "./trial-moves.ts";
 import { childNames } from "@wscluster/crds";
@@ -62,7 +63,7 @@ export function decide(facts: ClusterFacts): Plan {
     ...labelActions(facts, trafficBy, leaving, scale.detach),
     ...(instructions === undefined
       ? []
-      : [{ kind: "apply" as const, manifest: edgeInstructionsFor(facts.cluster, instructions) }]),
+      : [{ kind: "apply" as const, manifest: edgeInstructionsFor(facts.cluster, instructions, admitPerEdge(facts)) }]),
     ...modeActions(facts, sets, trafficBy, leaving),
     ...(moves.grants.length === 0 ? [] : [{ kind: "grants" as const, grants: moves.grants }]),
     ...drain.actions,

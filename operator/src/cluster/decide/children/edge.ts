@@ -1,6 +1,6 @@
 // The edge's pod template and ConfigMaps, around what edge/ says an edge pod is. Pure.
 import { childNames, LABELS } from "@wscluster/crds";
-import type { EdgeInstructions } from "@wscluster/protocol";
+import type { EdgeAdmissionWish, EdgeInstructions } from "@wscluster/protocol";
 import { renderHaproxyConfig } from "../../../edge/haproxy-config.ts";
 import { edgePodSpecFor, edgeRoleRulesFor, HAPROXY_CONFIG_KEY, RUNTIME_SOCKET_PATH } from "../../../edge/pod-spec.ts";
 import type { Manifest } from "../../../kube/index.ts";
@@ -73,12 +73,21 @@ export function edgeConfigMapFor(cluster: ClusterId, revision: string, text: str
   };
 }
 
-export function edgeInstructionsFor(cluster: ClusterId, instructions: EdgeInstructions): Manifest {
+/** @param admitPerSecond of each edge; undefined = as many as come */
+export function edgeInstructionsFor(
+  cluster: ClusterId,
+  instructions: EdgeInstructions,
+  admitPerSecond?: number,
+): Manifest {
+  const wish: EdgeAdmissionWish | undefined = admitPerSecond === undefined ? undefined : { perSecond: admitPerSecond };
   return {
     apiVersion: "v1",
     kind: "ConfigMap",
     metadata: metadataFor(cluster, childNames(cluster.name).edgeInstructions, "edge"),
-    data: { "state.json": JSON.stringify(instructions) },
+    data: {
+      "state.json": JSON.stringify(instructions),
+      ...(wish === undefined ? {} : { "admission.json": JSON.stringify(wish) }),
+    },
   };
 }
 
