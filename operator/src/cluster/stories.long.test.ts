@@ -1,9 +1,9 @@
 // Stories of a small fleet, told second by second. The files in testdata/ are what happened; every story is told again in
 // shuffled order and must come to the same end. Write them anew with WSC_WRITE_GOLDEN=1.
-import { describe, expect, it } from "vitest";
+import { expect } from "vitest";
 import { connectionsOf } from "./facts.ts";
-import { goldenOf, textOf } from "./testing/story.ts";
-import { type Spec, World } from "./testing/world.ts";
+import { describeStories, type Story } from "./testing/stories.suite.ts";
+import type { Spec, World } from "./testing/world.ts";
 
 const server = (image: string) => ({ image });
 const SPEC: Spec = {
@@ -13,8 +13,6 @@ const SPEC: Spec = {
   rollout: { retainSeconds: 5, progressDeadlineSeconds: 60 },
   moves: { maxPerSecond: 25 },
 };
-
-type Story = (world: World) => void;
 
 function begin(world: World): void {
   world.say("apply: 3 pods of chat:1");
@@ -369,49 +367,4 @@ const STORIES: Record<string, Story> = {
   },
 };
 
-function tell(name: string, seed: number, prepare?: (world: World) => void): World {
-  const world = new World(SPEC, seed);
-  prepare?.(world);
-  STORIES[name]?.(world);
-  world.run(10);
-  return world;
-}
-
-/** What must be the same however a story went. */
-function endOf(world: World): unknown {
-  const facts = world.facts();
-  return {
-    connections: world.fleet.connections,
-    pods: facts.pods
-      .filter((pod) => !pod.deleting)
-      .map((pod) => ({ revision: pod.revision, ready: pod.ready, traffic: pod.traffic })),
-    sets: facts.sets.map(({ image, role, step, replicas, traffic }) => ({ image, role, step, replicas, traffic })),
-    takesNew: facts.instructions?.takesNew,
-    edges: facts.edgeSets.map(({ image, replicas, traffic }) => ({ image, replicas, traffic })),
-    budgets: facts.budgets.map(({ name }) => name).toSorted(),
-    ready: world.status.conditions?.map(({ type, status, reason }) => `${type}=${status} ${reason}`),
-  };
-}
-
-describe.each(Object.keys(STORIES))("story %s", (name) => {
-  // Told once for all tests of a story: the last of them lets it go on.
-  let told: World | undefined;
-  const original = (): World => (told ??= tell(name, 0));
-
-  it("goes as it is written", () => {
-    expect(original().faults).toEqual([]);
-    expect(textOf(original().log)).toBe(goldenOf(name, original().log));
-  });
-
-  it.each([7, 1234])("comes to the same end in another order (seed %i)", (seed) => {
-    const world = tell(name, seed);
-    expect(world.faults).toEqual([]);
-    expect(endOf(world)).toEqual(endOf(original()));
-  });
-
-  it("writes nothing once it is over", () => {
-    const before = original().writes;
-    original().run(120);
-    expect(original().writes).toBe(before);
-  });
-});
+describeStories(SPEC, STORIES);

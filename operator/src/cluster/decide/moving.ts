@@ -1,6 +1,6 @@
 // Which pods are to be left and by whom they may be taken in: the donors and targets that the move planner gets. Pure.
 import type { IntentId } from "@wscluster/protocol";
-import { type ClusterFacts, freshValue, type ServerPodFacts } from "../facts.ts";
+import { type ClusterFacts, connectionsOf, freshValue, type ServerPodFacts } from "../facts.ts";
 import { type Donor, rankOf, type Target } from "../../moves/planner.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { doomOf, isCordoned, isEvacuated, isInLastPart } from "./evacuation.ts";
@@ -100,9 +100,11 @@ function podDonors(facts: ClusterFacts, sets: readonly PlannedSet[], taker: Plan
   });
 }
 
-/** Some of its pods do not start, or are not ready any more: its clients are in danger. */
+/** Some of its pods keep dying, or are not ready any more: its clients are in danger. Pods that only begin are not. */
 function isFailing(facts: ClusterFacts, set: PlannedSet): boolean {
-  return attachedPods(facts.pods, set).some((pod) => !pod.ready || pod.trouble !== undefined);
+  return attachedPods(facts.pods, set).some(
+    (pod) => pod.trouble !== undefined || (!pod.ready && (connectionsOf(pod) ?? 0) > 0),
+  );
 }
 
 /** Still attached and taking new connections because there is nobody else: it is not left. */

@@ -8,7 +8,7 @@ import { holdOf } from "./holds.ts";
 import { oldestPod, recycleEvent, recycleSurge } from "./recycle.ts";
 import { candidateSize, isSliced, leavingPods, oldSets } from "./rollout/plan-of-steps.ts";
 import { DEFAULT_RETAIN_SECONDS } from "./rollout/retire.ts";
-import { attachedPods, nameOf, type PlannedSet } from "./sets.ts";
+import { attachedPods, isSwitched, nameOf, type PlannedSet } from "./sets.ts";
 import { lowestReplicas } from "./victims.ts";
 
 /** Part of the remaining capacity that may be filled by a decrease. */
@@ -155,7 +155,8 @@ function wantedReplicas(facts: ClusterFacts, set: PlannedSet, sets: readonly Pla
   if (set.role === "stable" && isAtRest) return spec.replicas;
   // During a rollout increases go to those who may take new connections; decreases wait until it is over.
   if (set.role === "candidate" || set.role === "stable") {
-    const hasSuccessor = set.role === "stable" && set.live.traffic === "none";
+    const isOvertaken = sets.some((other) => other.role === "candidate" && isSwitched(other));
+    const hasSuccessor = set.role === "stable" && (isOvertaken || set.live.traffic === "none");
     return hasSuccessor ? set.live.replicas : Math.max(set.live.replicas, spec.replicas);
   }
   return set.live.replicas;

@@ -102,8 +102,12 @@ export class Fleet {
     }
   }
 
+  /** Servers whose readiness fails, by uid. */
+  readonly unready = new Set<string>();
+
   isReady(uid: string): boolean {
     const server = this.servers.get(uid);
+    if (this.unready.has(uid)) return false;
     return server !== undefined && !(server.sealed && server.connections === 0);
   }
 

@@ -8,7 +8,7 @@ import type { GrantReport } from "../cluster-metrics.ts";
 import { decide } from "../decide/index.ts";
 import { attachedPods } from "../decide/sets.ts";
 import { lawViolation } from "../decide/victims.ts";
-import type { ClusterFacts } from "../facts.ts";
+import type { ClusterFacts, GateFacts } from "../facts.ts";
 import { ClusterMemory } from "../memory.ts";
 import { type Observation, observe, type Sources } from "../observe.ts";
 import type { Action, Plan } from "../plan.ts";
@@ -38,6 +38,8 @@ export class World {
   canReadNodes = true;
   /** The kill switch of the whole operator. */
   operatorPaused = false;
+  /** What the gates outside say, by point; absent = nothing is configured. */
+  gates: Record<string, GateFacts> = {};
   /** Somebody else's deadline was seen: the emergency pace holds. */
   isEmergency = false;
   readonly #drained = new Set<string>();
@@ -247,6 +249,7 @@ export class World {
       nodes: this.canReadNodes ? list("Node") : undefined,
       memory: this.#memory.facts(nowMs, this.#limits()),
       defaults: this.defaults,
+      gates: (at) => this.gates[at.point] ?? {},
       operatorPaused: this.operatorPaused,
     };
   }
@@ -406,6 +409,13 @@ export class World {
   }
 
   #judge(): void {
+    const roles = this.table.list("ReplicaSet").map((set) => set.metadata.annotations?.[ANNOTATIONS.role]);
+    for (const role of ["candidate", "stable"]) {
+      if (roles.filter((one) => one === role).length > 1) this.#faultOnce(`two sets are ${role}`);
+    }
+    for (const edge of this.fleet.edges.values()) {
+      if (edge.takesNew.length > 1) this.#faultOnce("an edge was told of two takers");
+    }
     if (this.fleet.cut > 0) this.#faultOnce(`${this.fleet.cut} clients were cut`);
     if (this.fleet.unknownTargets > 0) this.#faultOnce("a grant named a pod that an edge did not know");
     const limits = this.#limits();
