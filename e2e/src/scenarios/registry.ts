@@ -14,6 +14,7 @@ import { operatorsReplaced } from "./operators-replaced.ts";
 import { podKilled } from "./pod-killed.ts";
 import { redisPaused } from "./redis-paused.ts";
 import { uninstalled } from "./uninstalled.ts";
+import { rolloutSteps } from "./rollout-steps.ts";
 import type { Scenario } from "./scenario.ts";
 import { scaledInFlight } from "./scaled-in-flight.ts";
 import { statusWiped } from "./status-wiped.ts";
@@ -22,6 +23,7 @@ export const SCENARIOS: readonly Scenario[] = [
   invalidSpec,
   firstConnect,
   blueGreen,
+  rolloutSteps,
   operatorKilled,
   podKilled,
   statusWiped,
