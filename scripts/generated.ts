@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { crdArtefacts } from "@wscluster/crds/gen";
 import { lintConfig } from "./lint-config.ts";
 import { protocolDocuments } from "./protocol-document.ts";
+import { rolloutDocument } from "./rollout-document.ts";
 import { tableDocuments } from "./tables.ts";
 import { ROOT } from "./tools.ts";
 
@@ -15,6 +16,7 @@ export async function generate(): Promise<Generated> {
   const files = {
     ...crds.files,
     ...(await tableDocuments()),
+    ...(await rolloutDocument()),
     ...protocolDocuments(),
     ".oxlintrc.json": `${JSON.stringify(lintConfig(), undefined, 2)}\n`,
   };

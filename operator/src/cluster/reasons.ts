@@ -33,6 +33,7 @@ export const CONDITION_REASONS = {
   NodeDrainUnavailable: "Nodes cannot be listed: pods are not led away from nodes before they are evicted.",
   NodeDrainOff: "`disruption.nodeDrain` is false.",
   AwaitingApproval: "The candidate is verified and waits until `rollout.approvedAttempt` names the attempt.",
+  StepRunning: "A step of the rollout goes on.",
   StepPause: "A step has moved its part and is watched for its `pauseSeconds`.",
   GateInconclusive: "A gate has not decided yet; the rollout waits until its deadline.",
   GateFailed: "A gate judged the candidate to have failed.",

@@ -232,7 +232,7 @@ const STEP_TEXT: Partial<Record<SetStep, { readonly reason: ConditionReason; rea
   settle: { reason: "ArrivalsNotStopped", message: "it takes new connections; arrivals at the old set must stop" },
   move: { reason: "MovingConnections", message: "connections begin to move" },
   approve: { reason: "AwaitingApproval", message: "it is verified and may be approved" },
-  trial: { reason: "Switching", message: "a step begins" },
+  trial: { reason: "StepRunning", message: "a step goes on" },
   grow: { reason: "Provisioning", message: "the rest of its pods is being made" },
 };
 

@@ -69,6 +69,7 @@ export class Fleet {
     const traffic = labels[LABELS.traffic];
     const mode: PodMode = traffic === "active" || traffic === "preview" ? traffic : "none";
     const key = podKey(uid);
+    if (this.servers.size >= this.bornUnreadyAfter) this.unready.add(uid);
     this.servers.set(uid, {
       uid,
       key,
@@ -102,6 +103,10 @@ export class Fleet {
     }
   }
 
+  /** Faults of a story: servers born after so many never become ready; edges hear nothing more; old pods get arrivals still. */
+  bornUnreadyAfter = Number.POSITIVE_INFINITY;
+  edgesAreDeaf = false;
+  hasStrays = false;
   /** Servers whose readiness fails, by uid. */
   readonly unready = new Set<string>();
 
@@ -245,7 +250,10 @@ export class Fleet {
 
   /** One second: those who were asked arrive. */
   completeMoves(): void {
-    for (const server of this.servers.values()) server.recent = 0;
+    for (const server of this.servers.values()) {
+      server.recent = 0;
+      if (this.hasStrays && server.mode === "none") server.unnamed++;
+    }
     if (!this.storeIsUp) return;
     for (const source of this.servers.values()) {
       for (const { target, count, intent, edge } of source.onTheWay.splice(0)) {
@@ -269,6 +277,11 @@ export class Fleet {
     pods: readonly { key: string; revision: string; ready: boolean; traffic: string; set: string }[],
   ): void {
     const before = this.edges.get(uid);
+    if (before !== undefined && this.edgesAreDeaf) {
+      // It sees pods, and no instructions.
+      this.edges.set(uid, { ...before, known: new Set(pods.map((pod) => pod.key)) });
+      return;
+    }
     const takesNew =
       instructions === undefined || instructions.takesNew.length === 0
         ? (before?.takesNew ?? [])
@@ -295,6 +308,12 @@ export class Fleet {
     for (const kind of ["ordinary", "plain", "stubborn"] as const) {
       this.returning[kind] = this.arrive(this.returning[kind], kind === "ordinary" ? undefined : kind);
     }
+  }
+
+  /** Clients that come by name, from wherever. */
+  visit(uid: string, count: number): void {
+    const server = this.servers.get(uid);
+    for (let client = 0; server !== undefined && client < count; client++) this.#enter(server);
   }
 
   /** Unnamed arrivals through the first edge. Returns how many found no pod. */

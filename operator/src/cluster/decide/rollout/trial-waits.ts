@@ -19,7 +19,7 @@ export function trialWait(draft: Draft, candidate: PlannedSet, isHeld: boolean):
     case "grow": {
       const { sealed } = leavingPods(facts, draft.sets);
       if (sealed.length > 0) {
-        return { reason: "Retiring", message: `${which}: ${sealed.length} old pods go before new ones come` };
+        return { reason: "Provisioning", message: `${which}: ${sealed.length} old pods go before new ones come` };
       }
       const oldPods = oldSets(draft.sets).reduce((sum, set) => sum + attachedPods(facts.pods, set).length, 0);
       const wanted = candidateSize(facts.spec, candidate, oldPods) ?? facts.spec.replicas;
