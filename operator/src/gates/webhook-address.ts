@@ -73,7 +73,8 @@ for (const [network, prefix] of [
 /** Loopback, link-local, metadata, multicast and what translates to them: refused whatever the list says. */
 export function isForbidden(address: string): boolean {
   const family = isIP(address);
-  if (family === 0) return true;
+  // An address with a zone is a link-local one.
+  if (family === 0 || address.includes("%")) return true;
   const mapped = family === 6 ? mappedIpv4(address) : undefined;
   return mapped === undefined ? FORBIDDEN.check(address, familyOf(address)) : FORBIDDEN.check(mapped, "ipv4");
 }

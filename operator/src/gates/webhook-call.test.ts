@@ -178,6 +178,7 @@ describe("the list of what may be called", () => {
       "::1",
       "::",
       "fe80::1",
+      "fe80::1%eth0",
       "fd00:ec2::254",
       "ff02::1",
       "::ffff:127.0.0.1",
