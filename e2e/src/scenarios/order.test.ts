@@ -19,7 +19,7 @@ describe("order of scenarios", () => {
       "operator-upgraded",
       "uninstalled",
     ]);
-    expect(beside.map(({ name }) => name)).toEqual(["idle"]);
+    expect(beside.map(({ name }) => name)).toEqual(["asks-first", "idle"]);
   });
 
   it("has a name of its own for each", () => {

@@ -1,4 +1,5 @@
 // All scenarios, in the order in which `--all` runs them.
+import { asksFirst } from "./asks-first.ts";
 import { badAnalysis } from "./bad-analysis.ts";
 import { badImage } from "./bad-image.ts";
 import { blueGreen } from "./blue-green.ts";
@@ -29,6 +30,7 @@ export const SCENARIOS: readonly Scenario[] = [
   statusWiped,
   badImage,
   badAnalysis,
+  asksFirst,
   browsers,
   redisPaused,
   nodeDrains,
