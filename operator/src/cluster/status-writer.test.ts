@@ -46,4 +46,14 @@ describe("judgeStatus", () => {
       inMs: REST_EVERY_MS - MOVING_EVERY_MS,
     });
   });
+
+  it("writes pods that come and go within five seconds, and a set that is at zero at once", () => {
+    const of = (replicas: number): WebSocketClusterStatus => ({
+      ...rest(5),
+      replicas,
+      sets: [{ revision: "a", color: "blue", role: "retired", image: "chat:1", replicas, ready: replicas }],
+    });
+    expect(judgeStatus(of(2), of(3), 0, 1_000)).toEqual({ kind: "later", inMs: MOVING_EVERY_MS - 1_000 });
+    expect(judgeStatus(of(0), of(1), 0, 1_000)).toEqual({ kind: "write" });
+  });
 });

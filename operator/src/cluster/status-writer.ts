@@ -20,7 +20,8 @@ export function judgeStatus(
 ): StatusVerdict {
   if (textOf(next) === textOf(live ?? {})) return { kind: "same" };
   if (lastWriteMs === undefined || live === undefined || isTransition(next, live)) return { kind: "write" };
-  const everyMs = next.moving === undefined && next.candidate === undefined ? REST_EVERY_MS : MOVING_EVERY_MS;
+  const isAtRest = next.moving === undefined && next.candidate === undefined && podsText(next) === podsText(live);
+  const everyMs = isAtRest ? REST_EVERY_MS : MOVING_EVERY_MS;
   const dueMs = lastWriteMs + everyMs - nowMs;
   return dueMs <= 0 ? { kind: "write" } : { kind: "later", inMs: dueMs };
 }
@@ -37,12 +38,20 @@ function outline(status: WebSocketClusterStatus): unknown {
     conditions: (status.conditions ?? [])
       .map(({ type, status: value, reason }) => [type, value, reason].join(" "))
       .toSorted(),
-    sets: (status.sets ?? []).map(({ revision, role }) => `${revision} ${role}`),
+    // An old set that is at zero is the end of a rollout.
+    sets: (status.sets ?? []).map(
+      ({ revision, role, replicas }) => `${revision} ${role} ${role === "retired" && replicas === 0}`,
+    ),
     phase: status.rollout?.phase,
     attempt: status.rollout?.attempt,
     // 2/3 to 3/3 is what people wait for at the start.
     ready: status.ready,
   };
+}
+
+/** Pods do not come and go by themselves: people look for them. */
+function podsText({ replicas, edge, sets }: WebSocketClusterStatus): string {
+  return textOf({ replicas, edge, sets: (sets ?? []).map((set) => `${set.replicas} ${set.ready}`) });
 }
 
 function textOf(value: unknown): string {
