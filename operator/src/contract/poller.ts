@@ -4,6 +4,7 @@ import { CONTRACT_PATHS, EDGE_PATHS, type EdgeState, type PodState } from "@wscl
 import type { ArrivalFacts, Reading } from "../cluster/facts.ts";
 import type { Clock, Timer } from "../runtime/index.ts";
 import { nextArrivals, type ArrivalRecord } from "./arrivals.ts";
+import { FairSlots } from "./fair-slots.ts";
 import type { JsonSender } from "./http-json.ts";
 import { parseEdgeState, parsePodState, type Parsed } from "./parse-state.ts";
 
@@ -31,7 +32,7 @@ export type PollerOptions = {
   readonly onPolled: (cluster: string) => void;
   /** Default 1000. */
   readonly timeoutMs?: number;
-  /** Requests at once, over all clusters. Default 32. */
+  /** Requests at once, over all clusters; a single one has half of them at most. Default 64. */
   readonly concurrency?: number;
 };
 
@@ -41,11 +42,12 @@ export class StatePoller {
   readonly #answers = new Map<string, Answer>();
   readonly #arrivals = new Map<string, ArrivalRecord>();
   readonly #stop = new AbortController();
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
+  readonly #slots: FairSlots;
 
   constructor(options: PollerOptions) {
     this.#options = options;
+    const total = options.concurrency ?? 64;
+    this.#slots = new FairSlots({ total, perKey: Math.max(1, Math.floor(total / 2)) });
   }
 
   /** Whom to ask from now on and how often. The first round begins at once. */
@@ -85,7 +87,7 @@ export class StatePoller {
   stop(): void {
     this.#stop.abort();
     for (const cluster of [...this.#clusters.keys()]) this.forget(cluster);
-    for (const wake of this.#waiting.splice(0)) wake();
+    this.#slots.drain();
   }
 
   podState(uid: string): Reading<PodState> {
@@ -113,7 +115,7 @@ export class StatePoller {
   async #round(cluster: string, watched: Watched): Promise<void> {
     watched.isPolling = true;
     watched.again = false;
-    await Promise.all(watched.targets.map((target) => this.#ask(target)));
+    await Promise.all(watched.targets.map((target) => this.#ask(cluster, target)));
     watched.isPolling = false;
     if (this.#stop.signal.aborted || this.#clusters.get(cluster) !== watched) return;
     this.#dropUnwatched();
@@ -122,8 +124,8 @@ export class StatePoller {
     this.#options.onPolled(cluster);
   }
 
-  async #ask(target: PollTarget): Promise<void> {
-    await this.#slot();
+  async #ask(cluster: string, target: PollTarget): Promise<void> {
+    await this.#slots.take(cluster);
     const { clock, send, timeoutMs = 1_000 } = this.#options;
     const { uid, key, kind, host, port } = target;
     try {
@@ -149,16 +151,8 @@ export class StatePoller {
       const why = error instanceof Error ? error.message : String(error);
       this.#answers.set(uid, { reading: { ok: false, why }, atMs: clock.monotonicMs() });
     } finally {
-      this.#running--;
-      this.#waiting.shift()?.();
+      this.#slots.release(cluster);
     }
-  }
-
-  async #slot(): Promise<void> {
-    while (this.#running >= (this.#options.concurrency ?? 32)) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-    this.#running++;
   }
 
   #dropUnwatched(): void {

@@ -160,7 +160,7 @@ describe("LeaderElector", () => {
     await clock.advance(0);
     expect(first.elector.isLeader()).toBe(false);
     await clock.advance(2000);
-    expect(first.story).toEqual(["started 0 @2000"]);
+    expect(first.story).toEqual(["started 0 @1400"]);
   });
 
   it("ends its work, then frees the lease, so that a successor starts at its next look", async () => {
@@ -181,9 +181,26 @@ describe("LeaderElector", () => {
     expect(order).toEqual(["released, lease still of one"]);
     expect(lease.spec?.["holderIdentity"]).toBe("");
     await clock.advance(2000);
-    expect(second.story).toEqual(["started 1 @2000"]);
+    expect(second.story).toEqual(["started 1 @2800"]);
     expect(first.elector.isLeader()).toBe(false);
   });
+
+  it.each([0, 400, 900, 1_799])(
+    "is followed within two seconds, whatever the jitter (released after %i ms)",
+    async (afterMs) => {
+      const [lease, clock] = [new OneLease(), new FakeClock()];
+      const first = candidate(lease, clock, "one");
+      await clock.advance(0);
+      const second = candidate(lease, clock, "two", { random: () => 0.999 });
+      await clock.advance(20_000 + afterMs);
+      await first.elector.stop();
+      const releasedMs = clock.monotonicMs();
+      await clock.advance(1_999);
+      expect(second.elector.isLeader()).toBe(true);
+      expect(second.story[0]).toMatch(/^started 1 @/);
+      expect(releasedMs).toBe(20_000 + afterMs);
+    },
+  );
 
   it("leaves a lease alone that it does not hold", async () => {
     const [lease, clock] = [new OneLease(), new FakeClock()];
