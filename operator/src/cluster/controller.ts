@@ -224,6 +224,10 @@ export class ClusterReconciler {
     let epoch: Promise<number> | undefined;
     const fence = (): Promise<number> =>
       (epoch ??= (async () => {
+        // A claim of a process that does not lead any more would depose the one that does.
+        if (!this.#ports.mayAct()) {
+          throw new ActError("deposed", `cannot claim ${key}: this process does not lead any more`);
+        }
         const reported = facts.pods.flatMap((pod) => (pod.state.kind === "known" ? [pod.state.value.epoch] : []));
         const answer = await fencing.hold(cluster, reported, context.signal);
         if (answer.kind === "foreign") {
