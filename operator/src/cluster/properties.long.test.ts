@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decide } from "./decide/index.ts";
-import { SET_STEPS, type SetStep } from "./facts.ts";
+import { SET_STEPS, TRIAL_PHASES } from "./facts.ts";
 import { type Spec, World } from "./testing/world.ts";
 
 const ROLLOUT = { retainSeconds: 2, progressDeadlineSeconds: 40 };
@@ -16,11 +16,19 @@ const SPEC: Spec = {
   moves: { maxPerSecond: 10 },
 };
 
+const STEPS = [
+  { newConnectionsPercent: 20, movePercent: 10, pauseSeconds: 2 },
+  { newConnectionsPercent: 50, movePercent: 60 },
+];
+
 type Happening =
   | { readonly what: "image"; readonly to: number }
   | { readonly what: "bad image" }
   | { readonly what: "replicas"; readonly to: number }
   | { readonly what: "abort" }
+  | { readonly what: "approve" }
+  | { readonly what: "pause rollout"; readonly seconds: number }
+  | { readonly what: "gate fails"; readonly seconds: number }
   | { readonly what: "cordon"; readonly node: number; readonly seconds: number }
   | { readonly what: "remove node"; readonly seconds: number }
   | { readonly what: "delete pod"; readonly at: number }
@@ -34,6 +42,9 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   fc.record({ what: fc.constant("bad image" as const) }),
   fc.record({ what: fc.constant("replicas" as const), to: fc.integer({ min: 1, max: 4 }) }),
   fc.record({ what: fc.constant("abort" as const) }),
+  fc.record({ what: fc.constant("approve" as const) }),
+  fc.record({ what: fc.constant("pause rollout" as const), seconds: fc.integer({ min: 1, max: 50 }) }),
+  fc.record({ what: fc.constant("gate fails" as const), seconds: fc.integer({ min: 1, max: 8 }) }),
   fc.record({
     what: fc.constant("cordon" as const),
     node: fc.integer({ min: 1, max: 2 }),
@@ -47,7 +58,21 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   fc.record({ what: fc.constant("pause moves" as const), seconds: fc.integer({ min: 1, max: 5 }) }),
 );
 
+/** All at once, in steps, in slices, in both, and with somebody to ask. */
+const manner: fc.Arbitrary<Spec> = fc.constantFrom<Spec[]>(
+  {},
+  {},
+  { steps: STEPS },
+  { surgePercent: 50 },
+  { steps: STEPS, surgePercent: 50, onFailure: "Pause" },
+  { steps: STEPS, promotion: "Manual", previewReplicas: 1 },
+);
+
 const script = fc.array(fc.tuple(happening, fc.integer({ min: 0, max: 14 })), { minLength: 1, maxLength: 6 });
+
+function change(world: World, rollout: Spec): void {
+  world.setSpec({ rollout: { ...world.facts().spec.rollout, ...rollout } });
+}
 
 function happen(world: World, event: Happening, run: (seconds: number) => void): void {
   switch (event.what) {
@@ -59,9 +84,25 @@ function happen(world: World, event: Happening, run: (seconds: number) => void):
       return world.setSpec({ replicas: event.to });
     case "abort": {
       const attempt = world.facts().sets.find((set) => set.role === "candidate")?.attempt;
-      if (attempt !== undefined) world.setSpec({ rollout: { ...ROLLOUT, abortedAttempt: attempt } });
+      if (attempt !== undefined) change(world, { abortedAttempt: attempt });
       return;
     }
+    case "approve": {
+      const attempt = world.facts().sets.find((set) => set.role === "candidate")?.attempt;
+      if (attempt !== undefined) change(world, { approvedAttempt: attempt });
+      return;
+    }
+    case "pause rollout":
+      change(world, { paused: true });
+      run(event.seconds);
+      return change(world, { paused: false });
+    case "gate fails":
+      for (const point of ["verify", "step 1", "step 2", "step 3"]) {
+        world.gates[point] = { analysis: { kind: "fail", why: "too many failed" } };
+      }
+      run(event.seconds);
+      world.gates = {};
+      return;
     case "cordon":
       world.setNode(`node-${event.node}`, { unschedulable: true });
       run(event.seconds);
@@ -93,16 +134,17 @@ function happen(world: World, event: Happening, run: (seconds: number) => void):
 
 /** Follows each attempt: a candidate never steps back. */
 class Phases {
-  readonly #furthest = new Map<string, SetStep>();
+  readonly #furthest = new Map<string, number>();
   readonly backwards: string[] = [];
 
   note(world: World): void {
     for (const set of world.facts().sets) {
-      const before = this.#furthest.get(set.attempt);
-      if (before !== undefined && SET_STEPS.indexOf(set.step) < SET_STEPS.indexOf(before) && set.role === "candidate") {
-        this.backwards.push(`${set.attempt}: ${before} to ${set.step}`);
-      }
-      this.#furthest.set(set.attempt, set.step);
+      if (set.role !== "candidate") continue;
+      const { index = 0, phase = "grow" } = set.step === "trial" ? { ...set.trial } : {};
+      const now = SET_STEPS.indexOf(set.step) * 1_000 + index * 10 + TRIAL_PHASES.indexOf(phase);
+      const before = this.#furthest.get(set.attempt) ?? 0;
+      if (now < before) this.backwards.push(`${set.attempt}: ${before} to ${now}`);
+      this.#furthest.set(set.attempt, now);
     }
   }
 }
@@ -110,8 +152,8 @@ class Phases {
 describe("a fleet under any script", () => {
   it("cuts nobody, keeps the law and the budget, never steps back, and comes to rest", () => {
     fc.assert(
-      fc.property(script, fc.integer({ min: 0, max: 99 }), (events, seed) => {
-        const world = new World(SPEC, seed);
+      fc.property(script, manner, fc.integer({ min: 0, max: 99 }), (events, rollout, seed) => {
+        const world = new World({ ...SPEC, rollout: { ...ROLLOUT, ...rollout } }, seed);
         const phases = new Phases();
         const run = (seconds: number): void => {
           for (let second = 0; second < seconds; second++) {
@@ -128,6 +170,8 @@ describe("a fleet under any script", () => {
           happen(world, event, run);
           run(seconds);
         }
+        // Whoever was to be asked has been: an attempt may have begun after the last answer.
+        change(world, { promotion: "Automatic", paused: false, onFailure: "Abort" });
         // Longer than any deadline and any retained set.
         run(240);
         expect(world.faults).toEqual([]);
