@@ -8,6 +8,7 @@ import type { Hooks } from "./app/hooks.ts";
 import type { IdentityOptions } from "./auth/identity.ts";
 import { ACTIONS } from "./auth/permissions.ts";
 import type { Permission } from "./auth/permissions.ts";
+import { storeAddressOf } from "./broker/redis/address.ts";
 import { NO_LIMITS } from "./limits/limits.ts";
 import type { LimitSettings } from "./limits/limits.ts";
 import { LOBBY_DEFAULTS } from "./transport/lobby.ts";
@@ -38,9 +39,19 @@ export const SERVER_VARIABLES = z.object({
   WSC_PATH: z.string().startsWith("/", "must start with /").default("/ws").describe("Path of WebSocket upgrades."),
   WSC_MODE: z.enum(["active", "preview", "none"]).default("active").describe("Mode at birth: active, preview or none."),
   WSC_REDIS_URL: z
-    .url({ protocol: /^rediss?$/, error: "must be a redis:// or rediss:// URL" })
+    .string()
+    .refine((url) => storeAddressOf(url) !== undefined, {
+      error:
+        "must be redis://HOST:PORT, redis+sentinel://HOST:PORT,HOST:PORT/NAME or redis+cluster://HOST:PORT,HOST:PORT (rediss for TLS)",
+    })
     .optional()
-    .describe("Shared store; absent = in memory, one pod."),
+    .describe(
+      "Shared store: redis://HOST:PORT, redis+sentinel://HOST:PORT,HOST:PORT/NAME or redis+cluster://HOST:PORT,HOST:PORT; rediss for TLS. Absent = in memory, one pod.",
+    ),
+  WSC_REDIS_DURABILITY: z
+    .enum(["memory", "replicated"])
+    .default("memory")
+    .describe("replicated: a publish is acknowledged once a replica of the store has it too (WAIT 1)."),
   WSC_REDIS_PREFIX: z
     .string()
     .regex(/^[^{}\s]+$/, "must have no braces and no spaces")

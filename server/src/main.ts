@@ -52,7 +52,13 @@ async function run(variables: ServerVariables): Promise<void> {
   const broker: Broker =
     variables.WSC_REDIS_URL === undefined
       ? new MemoryBroker({ policy })
-      : new RedisBroker({ url: variables.WSC_REDIS_URL, prefix: variables.WSC_REDIS_PREFIX, policy, log });
+      : new RedisBroker({
+          url: variables.WSC_REDIS_URL,
+          durability: variables.WSC_REDIS_DURABILITY,
+          prefix: variables.WSC_REDIS_PREFIX,
+          policy,
+          log,
+        });
   if (variables.WSC_TOKEN_COOKIE !== undefined && variables.WSC_ALLOWED_ORIGINS.length === 0) {
     log.warn("WSC_TOKEN_COOKIE is not heeded: without WSC_ALLOWED_ORIGINS any page could use its visitor's cookie");
   }

@@ -84,9 +84,11 @@ export const redisSpec = z
     url: z
       .string()
       .max(512)
-      .regex(/^rediss?:\/\/.+$/)
+      .regex(/^rediss?(\+sentinel|\+cluster)?:\/\/.+$/)
       .optional()
-      .describe("redis:// or rediss:// URL without a password; use `urlSecretRef` for one with a password."),
+      .describe(
+        "`redis://HOST:PORT`, `redis+sentinel://HOST:PORT,HOST:PORT/NAME` or `redis+cluster://HOST:PORT,HOST:PORT`, `rediss` for TLS; without a password, use `urlSecretRef` for one with a password.",
+      ),
     urlSecretRef: z
       .strictObject({
         name: text(253).describe("Name of the Secret."),
@@ -94,6 +96,12 @@ export const redisSpec = z
       })
       .optional()
       .describe("Secret that holds the URL."),
+    durability: z
+      .enum(["memory", "replicated"])
+      .optional()
+      .describe(
+        "When a publish is acknowledged: `memory` = the primary has it, `replicated` = a replica as well (WAIT 1). Defaults to memory.",
+      ),
     keyPrefix: z
       .string()
       .max(64)
@@ -108,7 +116,7 @@ export const redisSpec = z
         message: "exactly one of `url` and `urlSecretRef` must be set",
       },
       {
-        rule: "!has(self.url) || !self.url.matches('^rediss?://[^/]*@')",
+        rule: "!has(self.url) || !self.url.matches('^rediss?([+](sentinel|cluster))?://[^/]*@')",
         message: "`url` must not hold a user or password: put such a URL into a Secret and name it in `urlSecretRef`",
       },
     ],

@@ -24,7 +24,8 @@ import { receiptField, receiptTotals } from "./receipt-totals.ts";
 import { storeSettingsOf } from "./store-settings.ts";
 import { SLOT_COUNT, keysFor, slotOf } from "./slots.ts";
 import type { Keys } from "./slots.ts";
-import { CommandLink, SILENCE_MS } from "./redis/command-link.ts";
+import type { Commands } from "./redis/command-link.ts";
+import { linksFor } from "./redis/links.ts";
 import * as scripts from "./redis/scripts.ts";
 import type { Script } from "./redis/scripts.ts";
 import { ephemeralMessage, ephemeralOf, publicationOf } from "./redis/stored-message.ts";
@@ -32,10 +33,13 @@ import { RedisCursors } from "./redis/cursors.ts";
 import { RedisPresence, presenceEventOf } from "./redis/presence.ts";
 import { fieldsOf, generationOf, list, podEntryOf, sessionRowOf, text, texts } from "./redis/replies.ts";
 import { StreamReads } from "./redis/stream-reads.ts";
-import { SubscriberLink } from "./redis/subscriber-link.ts";
+import type { Subscriptions } from "./redis/subscriber-link.ts";
 
 export type RedisBrokerOptions = {
+  /** Of one of the forms in redis/address.ts. */
   readonly url: string;
+  /** `replicated`: a publish is acknowledged once a replica has it. Default `memory`. */
+  readonly durability?: "memory" | "replicated";
   /** Prefix of all keys. */
   readonly prefix: string;
   readonly policy: () => BrokerPolicy;
@@ -48,7 +52,6 @@ export type RedisBrokerOptions = {
   readonly drops?: (publication: Publication) => boolean;
 };
 
-const TIMEOUT_MS = 5_000;
 /** A publication on its way is not a hole: what is still missing after this time is. */
 const SETTLE_MS = 150;
 const COMPARE_CHUNK = 500;
@@ -61,8 +64,8 @@ export class RedisBroker implements Broker {
   readonly cursors: RedisCursors;
   readonly #options: RedisBrokerOptions;
   readonly #keys: Keys;
-  readonly #commands: CommandLink;
-  readonly #subscriber: SubscriberLink;
+  readonly #commands: Commands;
+  readonly #subscriber: Subscriptions;
   readonly #reads: StreamReads;
   readonly #streamOf = new Map<string, string>();
   readonly #heldBySlot: readonly Set<string>[] = SLOTS.map(() => new Set<string>());
@@ -75,9 +78,11 @@ export class RedisBroker implements Broker {
   constructor(options: RedisBrokerOptions) {
     this.#options = options;
     this.#keys = keysFor(options.prefix);
-    const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
-    const silenceMs = options.silenceMs ?? SILENCE_MS;
-    this.#commands = new CommandLink(options.url, timeoutMs, silenceMs, options.log);
+    const hooks = {
+      onMessage: (channel: string, message: Buffer) => this.#onMessage(channel, message),
+      onRestored: () => this.#listener?.resync(),
+    };
+    [this.#commands, this.#subscriber] = linksFor(options, hooks);
     this.#reads = new StreamReads((reads) =>
       this.#script(
         scripts.READ,
@@ -100,10 +105,6 @@ export class RedisBroker implements Broker {
       subscribe: (place) => this.subscribe(place),
       unsubscribe: (place) => this.unsubscribe(place),
       ttlMs: () => options.policy().metaTtlMs,
-    });
-    this.#subscriber = new SubscriberLink(options.url, timeoutMs, silenceMs, options.log, {
-      onMessage: (channel, message) => this.#onMessage(channel, message),
-      onRestored: () => this.#listener?.resync(),
     });
   }
 
@@ -137,16 +138,18 @@ export class RedisBroker implements Broker {
     let reply: readonly string[];
     try {
       reply = texts(
-        await this.#script(
-          scripts.PUBLISH,
-          [
+        await this.#commands.run({
+          script: scripts.PUBLISH,
+          durable: this.#options.durability === "replicated",
+          repeatable: true,
+          keys: [
             keys.meta(stream),
             keys.stream(stream),
             keys.seq(slot),
             keys.recent(slot),
             keys.once(stream, "key" in request ? request.key : ""),
           ],
-          [
+          args: [
             keys.channel(stream),
             stream,
             ...("key" in request ? ["", "0", "0"] : [request.producer, String(request.gen), String(request.seq)]),
@@ -159,7 +162,7 @@ export class RedisBroker implements Broker {
             "key" in request ? String(ONCE_MS) : "",
             "gaps" in request && request.gaps ? "1" : "",
           ],
-        ),
+        }),
       );
     } catch {
       return { kind: "unavailable" };

@@ -3,7 +3,7 @@
 
 import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -39,14 +39,54 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+/** Of a lower range, because a node of a cluster listens 10,000 above its port too. */
+async function freeNodePort(): Promise<number> {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
+}
+
 /** @param replicaOf port of the primary. */
-export async function startRedis(replicaOf?: number): Promise<RedisServer> {
-  const port = await freePort();
+export function startRedis(replicaOf?: number): Promise<RedisServer> {
+  return start(freePort, replicaOf === undefined ? [] : ["--replicaof", "127.0.0.1", String(replicaOf)]);
+}
+
+/** A node that is not part of a cluster yet. */
+export function startClusterNode(): Promise<RedisServer> {
+  const more = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no"];
+  return start(freeNodePort, more);
+}
+
+/** A Sentinel of its own that watches the primary at this port under the name `main`. */
+export async function startSentinel(primary: number): Promise<RedisServer> {
+  const directory = await mkdtemp(join(tmpdir(), "wsc-sentinel-"));
+  const file = join(directory, "sentinel.conf");
+  const lines = [`sentinel monitor main 127.0.0.1 ${primary} 1`, "sentinel down-after-milliseconds main 500"];
+  await writeFile(file, `${[...lines, "sentinel failover-timeout main 2000"].join("\n")}\n`);
+  const sentinel = await start(freePort, [], [file, "--sentinel"]);
+  return { ...sentinel, stop: () => sentinel.stop().then(() => rm(directory, { recursive: true, force: true })) };
+}
+
+async function start(
+  choosePort: () => Promise<number>,
+  more: readonly string[],
+  first: readonly string[] = [],
+): Promise<RedisServer> {
+  const port = await choosePort();
   // A replica writes what it loads to its directory, and a server reads what it finds there: never a shared one.
   const directory = await mkdtemp(join(tmpdir(), "wsc-redis-"));
-  const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", directory];
-  args.push("--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0");
-  if (replicaOf !== undefined) args.push("--replicaof", "127.0.0.1", String(replicaOf));
+  const args = [...first, "--port", String(port), "--bind", "127.0.0.1", "--dir", directory];
+  if (first.length === 0) args.push("--save", "", "--appendonly", "no", "--repl-diskless-sync", "yes");
+  if (first.length === 0) args.push("--repl-diskless-sync-delay", "0");
+  args.push(...more);
   const child = spawn("redis-server", args, { stdio: "ignore" });
   const client = new Redis({
     port,
@@ -67,7 +107,7 @@ export async function startRedis(replicaOf?: number): Promise<RedisServer> {
     wake: () => void process.kill(pid, "SIGCONT"),
     async stop() {
       client.disconnect();
-      if (child.exitCode === null) {
+      if (child.exitCode === null && child.signalCode === null) {
         const ended = new Promise((resolve) => child.once("exit", resolve));
         child.kill("SIGKILL");
         await ended;

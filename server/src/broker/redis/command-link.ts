@@ -3,7 +3,7 @@
 // caller is told while the command itself may still be executed. Not here: what the commands mean.
 
 import { createHash } from "node:crypto";
-import { Redis } from "ioredis";
+import { type Redis } from "ioredis";
 import type { RedisOptions } from "ioredis";
 import type { Logger } from "@wscluster/platform";
 import { BrokerUnavailable } from "../port.ts";
@@ -20,6 +20,29 @@ export type Command = {
   readonly args: readonly string[];
   /** May run twice: after a lost connection it is sent again. */
   readonly repeatable: boolean;
+  /** Its answer counts only once a replica has it as well. */
+  readonly durable?: boolean;
+  /** Of a slot that is on its way to this node. */
+  readonly asking?: boolean;
+};
+
+/** Runs commands. Rejections: only `BrokerUnavailable`. */
+export interface Commands {
+  start(): void;
+  stop(): void;
+  run(command: Command): Promise<unknown>;
+}
+
+export type LinkParts = {
+  readonly open: (silenceMs: number) => Redis;
+  readonly timeoutMs: number;
+  readonly silenceMs: number;
+  readonly log: Logger;
+  /** Publish to the slot's node alone. */
+  readonly sharded?: boolean;
+  /** A node says that another one has the command's slot: for good, or for this command. */
+  readonly onElsewhere?: (command: Command, address: string, way: "moved" | "ask") => Promise<unknown>;
+  readonly onDown?: () => void;
 };
 
 type Waiting = Command & {
@@ -54,11 +77,22 @@ export function linkOptions(silenceMs: number) {
 
 const SCRIPTS = [...ALL_SCRIPTS, ...PRESENCE_SCRIPTS, ...CURSOR_SCRIPTS];
 
-const SHA_OF: ReadonlyMap<string, string> = new Map(
-  SCRIPTS.map((script) => [script.name, createHash("sha1").update(script.lua).digest("hex")]),
-);
+/** The scripts as they are for one Redis, or for a cluster, where messages of streams go to the subscribers of the slot's node. */
+function scriptsFor(sharded: boolean): ReadonlyMap<string, { readonly lua: string; readonly sha: string }> {
+  return new Map(
+    SCRIPTS.map(({ name, lua: text }) => {
+      const lua = sharded ? text.replaceAll("redis.call('PUBLISH', ARGV[1],", "redis.call('SPUBLISH', ARGV[1],") : text;
+      return [name, { lua, sha: createHash("sha1").update(lua).digest("hex") }];
+    }),
+  );
+}
 
-export class CommandLink {
+const ONE_REDIS = scriptsFor(false);
+const CLUSTER = scriptsFor(true);
+/** How long a batch waits for a replica. */
+const REPLICA_WAIT_MS = 500;
+
+export class CommandLink implements Commands {
   readonly #redis: Redis;
   readonly #timeoutMs: number;
   readonly #log: Logger;
@@ -72,17 +106,37 @@ export class CommandLink {
   #stopped = false;
   #breakBatch: (() => void) | undefined;
 
-  constructor(url: string, timeoutMs: number, silenceMs: number, log: Logger) {
-    this.#redis = new Redis(url, linkOptions(silenceMs));
-    this.#timeoutMs = timeoutMs;
-    this.#log = log;
+  readonly #parts: LinkParts;
+  readonly #scripts: ReadonlyMap<string, { readonly lua: string; readonly sha: string }>;
+
+  constructor(parts: LinkParts) {
+    this.#parts = parts;
+    this.#scripts = parts.sharded ? CLUSTER : ONE_REDIS;
+    this.#redis = parts.open(parts.silenceMs);
+    this.#timeoutMs = parts.timeoutMs;
+    this.#log = parts.log;
     this.#redis.on("error", (error) => this.#log.debug({ err: error }, "store connection"));
-    this.#redis.on("close", () => this.#breakBatch?.());
+    this.#redis.on("close", () => {
+      this.#breakBatch?.();
+      parts.onDown?.();
+    });
     this.#redis.on("ready", () => {
       // The store may have been restarted, or be another one.
       this.#scriptsLoaded = false;
       this.#plan();
     });
+  }
+
+  get isReady(): boolean {
+    return this.#redis.status === "ready";
+  }
+
+  /** What has no answer yet and is not under way; it is not run here any more. */
+  takeQueue(): readonly (Command & Pick<Waiting, "resolve" | "reject">)[] {
+    const queue = this.#queue.filter(({ settled }) => !settled);
+    this.#queue = [];
+    for (const waiting of queue) waiting.settled = true;
+    return queue;
   }
 
   /** Does not wait for the store. */
@@ -154,15 +208,27 @@ export class CommandLink {
 
   async #execute(batch: readonly Waiting[]): Promise<readonly (readonly [Error | null, unknown])[]> {
     if (!this.#scriptsLoaded) {
-      await Promise.all(SCRIPTS.map((script) => this.#redis.script("LOAD", script.lua)));
+      await Promise.all([...this.#scripts.values()].map(({ lua }) => this.#redis.script("LOAD", lua)));
       this.#scriptsLoaded = true;
     }
     const pipeline = this.#redis.pipeline();
-    for (const { script, plain, keys, args } of batch) {
-      if (script) pipeline.callBuffer("evalsha", SHA_OF.get(script.name) ?? "", keys.length, ...keys, ...args);
-      else pipeline.callBuffer(plain ?? "", ...keys, ...args);
+    const isDurable = batch.some(({ durable }) => durable);
+    for (const { script, plain, keys, args, asking } of batch) {
+      if (asking) pipeline.callBuffer("asking");
+      if (script) {
+        pipeline.callBuffer("evalsha", this.#scripts.get(script.name)?.sha ?? "", keys.length, ...keys, ...args);
+      } else pipeline.callBuffer(plain ?? "", ...keys, ...args);
     }
-    return (await pipeline.exec()) ?? [];
+    if (isDurable) pipeline.callBuffer("wait", "1", String(REPLICA_WAIT_MS));
+    const results = (await pipeline.exec()) ?? [];
+    const replicas = isDurable ? results.at(-1) : undefined;
+    const has = replicas && !replicas[0] && Number(replicas[1]) >= 1;
+    let at = -1;
+    return batch.map((waiting) => {
+      at += waiting.asking ? 2 : 1;
+      const result = results[at] ?? ([new Error("no answer"), undefined] as const);
+      return waiting.durable && !result[0] && !has ? ([new Error(UNREPLICATED), undefined] as const) : result;
+    });
   }
 
   #settle(batch: readonly Waiting[], results: readonly (readonly [Error | null, unknown])[]): Waiting[] {
@@ -172,7 +238,9 @@ export class CommandLink {
       if (!error) {
         waiting.settled = true;
         waiting.resolve(value);
-      } else if (this.#isUndone(error)) again.push(waiting);
+      } else if (error.message === UNREPLICATED) this.#fail(waiting, "no replica has it");
+      else if (this.#isSentOn(waiting, error)) continue;
+      else if (this.#isUndone(error)) again.push(waiting);
       else if (isReply(error)) {
         this.#log.error({ err: error, script: waiting.script?.name }, "the store refused a command");
         this.#fail(waiting, "it refused the command");
@@ -193,6 +261,15 @@ export class CommandLink {
       return true;
     }
     return /^(LOADING|MASTERDOWN|BUSY|CLUSTERDOWN|TRYAGAIN)/.test(error.message);
+  }
+
+  #isSentOn(waiting: Waiting, { message }: Error): boolean {
+    const [, way, address] = /^(MOVED|ASK) \d+ (\S+)/.exec(message) ?? [];
+    const { onElsewhere } = this.#parts;
+    if (!onElsewhere || waiting.settled || way === undefined || address === undefined) return false;
+    waiting.settled = true;
+    onElsewhere(waiting, address, way === "ASK" ? "ask" : "moved").then(waiting.resolve, waiting.reject);
+    return true;
   }
 
   #keepInDoubt(waiting: Waiting): boolean {
@@ -222,6 +299,8 @@ export class CommandLink {
     waiting.reject(new BrokerUnavailable(`cannot run ${waiting.script?.name ?? waiting.plain} on the store: ${why}`));
   }
 }
+
+const UNREPLICATED = "unreplicated";
 
 function isReply(error: Error): boolean {
   return error.name === "ReplyError";

@@ -1,12 +1,28 @@
 // The connection that publications come over. Not here: what they mean. Losing it is an ordinary event: everything wanted is subscribed
 // again and the owner is told that messages may be missing.
 
-import { Redis } from "ioredis";
-import type { Logger } from "@wscluster/platform";
+import type { Redis } from "ioredis";
 import { BrokerUnavailable } from "../port.ts";
-import { linkOptions } from "./command-link.ts";
+import { clusterSlotOf } from "./cluster-slots.ts";
+import type { LinkParts } from "./command-link.ts";
 
 type Wanted = { on: boolean; waiters: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] };
+
+/** Where publications come from. */
+export interface Subscriptions {
+  start(): void;
+  stop(): void;
+  /** Resolves once messages published from now on will be heard. Rejects with `BrokerUnavailable`. */
+  subscribe(channel: string): Promise<void>;
+  unsubscribe(channel: string): void;
+  /** Drops connections as a cut subscriber would see it. For tests. */
+  cut(): void;
+}
+
+export type SubscriberParts = Omit<LinkParts, "onElsewhere" | "onDown"> & {
+  /** A slot is not here any more: nothing of it is heard. */
+  readonly onMoved?: () => void;
+};
 
 export type SubscriberHooks = {
   onMessage(channel: string, message: Buffer): void;
@@ -16,7 +32,12 @@ export type SubscriberHooks = {
 
 const CHUNK = 500;
 
-export class SubscriberLink {
+/** In a cluster only channels of streams have a slot; the others reach every node. */
+function isOfSlot(channel: string): boolean {
+  return channel.includes("{");
+}
+
+export class SubscriberLink implements Subscriptions {
   readonly #redis: Redis;
   readonly #timeoutMs: number;
   readonly #pingMs: number;
@@ -27,11 +48,23 @@ export class SubscriberLink {
   #hasBeenReady = false;
   #ping: NodeJS.Timeout | undefined;
 
-  constructor(url: string, timeoutMs: number, silenceMs: number, log: Logger, hooks: SubscriberHooks) {
-    this.#redis = new Redis(url, linkOptions(silenceMs));
+  readonly #sharded: boolean;
+
+  constructor({ open, timeoutMs, silenceMs, log, sharded = false, onMoved }: SubscriberParts, hooks: SubscriberHooks) {
+    this.#redis = open(silenceMs);
+    this.#sharded = sharded;
     this.#pingMs = silenceMs / 5;
     this.#timeoutMs = timeoutMs;
     this.#hooks = hooks;
+    if (sharded) {
+      this.#redis.on("smessageBuffer", (channel: Buffer, message: Buffer) => {
+        this.#hooks.onMessage(channel.toString(), message);
+      });
+      this.#redis.on("moved", () => {
+        for (const [channel, wanted] of this.#wanted) if (isOfSlot(channel)) wanted.on = false;
+        onMoved?.();
+      });
+    }
     this.#redis.on("error", (error) => log.debug({ err: error }, "store subscriber connection"));
     this.#redis.on("close", () => {
       for (const wanted of this.#wanted.values()) wanted.on = false;
@@ -115,16 +148,29 @@ export class SubscriberLink {
     this.#unwanted.clear();
     const join = [...this.#wanted].filter(([, wanted]) => !wanted.on).map(([channel]) => channel);
     try {
-      for (let index = 0; index < leave.length; index += CHUNK) {
-        await this.#redis.unsubscribe(...leave.slice(index, index + CHUNK));
+      for (const [isSharded, chunk] of this.#chunksOf(leave)) {
+        await (isSharded ? this.#redis.sunsubscribe(...chunk) : this.#redis.unsubscribe(...chunk));
       }
-      for (let index = 0; index < join.length; index += CHUNK) {
-        const chunk = join.slice(index, index + CHUNK);
-        await this.#redis.subscribe(...chunk);
+      for (const [isSharded, chunk] of this.#chunksOf(join)) {
+        await (isSharded ? this.#redis.ssubscribe(...chunk) : this.#redis.subscribe(...chunk));
         for (const channel of chunk) this.#joined(channel);
       }
     } catch {
       // The connection broke: `ready` starts over.
+    }
+  }
+
+  /** Many at once; channels of a cluster's slots only with others of the same slot. */
+  *#chunksOf(channels: readonly string[]): Iterable<readonly [boolean, readonly string[]]> {
+    const groups = new Map<number, string[]>();
+    for (const channel of channels) {
+      const slot = this.#sharded && isOfSlot(channel) ? clusterSlotOf(channel) : -1;
+      const group = groups.get(slot) ?? [];
+      groups.set(slot, group);
+      group.push(channel);
+    }
+    for (const [slot, group] of groups) {
+      for (let at = 0; at < group.length; at += CHUNK) yield [slot >= 0, group.slice(at, at + CHUNK)];
     }
   }
 

@@ -95,6 +95,7 @@ function serverEnvFor(
     spec.redis.urlSecretRef === undefined
       ? { name: "WSC_REDIS_URL", value: spec.redis.url ?? "" }
       : secretEnv("WSC_REDIS_URL", spec.redis.urlSecretRef.name, spec.redis.urlSecretRef.key),
+    ...plainEnv("WSC_REDIS_DURABILITY", spec.redis.durability),
     { name: "WSC_REDIS_PREFIX", value: spec.redis.keyPrefix ?? `${cluster.namespace}.${cluster.name}` },
     secretEnv("WSC_ADMIN_KEYS", names.keys, "admin"),
     secretEnv("WSC_TICKET_KEYS", names.keys, "ticket"),
