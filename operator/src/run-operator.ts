@@ -22,6 +22,7 @@ import { Connection, EventRecorder, KubeClient, LeaderElector, loadAccess } from
 import { controllerMetricsFor } from "./controller-metrics.ts";
 import type { RunConfig } from "./run-config.ts";
 import { Controller, systemClock } from "./runtime/index.ts";
+import { createTextFetcher, Scraper } from "./signals/index.ts";
 
 const CONTROLLER = "websocketcluster";
 /** A new leader reads its switches before it acts; where they cannot be read, it acts all the same. */
@@ -184,6 +185,8 @@ function startTerm(parts: TermParts): Term {
     webhooksAllowed: config.WSC_WEBHOOK_ALLOW,
     count: (gate, result) => metrics.add("wscluster_operator_gate_calls_total", 1, { gate, result }),
   });
+  const fetcher = createTextFetcher(clock);
+  const scraper = new Scraper({ clock, fetch: fetcher.fetch });
   const reconciler = new ClusterReconciler({
     api: client,
     caches,
@@ -200,6 +203,7 @@ function startTerm(parts: TermParts): Term {
     }),
     mayAct: parts.isLeader,
     gates: judges.gates,
+    scraper,
     operatorPaused: () => parts.switches.movesPaused,
     metrics: clusters,
     log,
@@ -233,6 +237,8 @@ function startTerm(parts: TermParts): Term {
       isStopped = true;
       poller.stop();
       judges.close();
+      scraper.stop();
+      fetcher.close();
       await controller.stop();
       clusters.clear();
     },

@@ -95,6 +95,10 @@ async function lineFor(action: Action, api: KubeApi, namespace: string): Promise
       return `patch pod ${action.pod}: ${action.why}`;
     case "delete":
       return `delete ${action.resource} ${action.name}`;
+    case "rebalanceStatus":
+      return `report on WebSocketRebalance ${action.name}`;
+    case "adoptRebalance":
+      return `make WebSocketRebalance ${action.name} a child of the cluster`;
     case "mode":
       return `tell pod ${action.pod}: ${JSON.stringify(action.request)}`;
     case "grants":

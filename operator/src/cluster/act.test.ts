@@ -1,4 +1,5 @@
 // The shell that acts, with faked ports: order, the stop at the first failure, and what it refuses by itself.
+import { NO_BALANCE } from "./decide/balance/balance.ts";
 import { describe, expect, it } from "vitest";
 import {
   Applier,
@@ -109,6 +110,7 @@ const EMPTY: Plan = {
   notes: [],
   pressures: [],
   endings: { isFrozen: false, pods: [] },
+  balance: NO_BALANCE.next,
   progress: undefined,
 };
 const configMap = (name: string, uid = "aaaaaaaa-0000-4000-8000-000000000000"): Manifest => ({

@@ -1,5 +1,6 @@
 // Does what a plan says, in its order, and stops at the first failure: the next pass sees what was done and decides anew.
 // Not here: any decision. The only thing that is judged again is what cannot be undone (the law, foreign owners).
+import { API_VERSION, KIND, LABELS, REBALANCE_KIND } from "@wscluster/crds";
 import type { PodState } from "@wscluster/protocol";
 import {
   type Applier,
@@ -105,6 +106,10 @@ class Run {
         return this.#patchPod(action.pod, action.operations);
       case "delete":
         return this.#delete(action);
+      case "rebalanceStatus":
+        return this.#writeRebalance(action);
+      case "adoptRebalance":
+        return this.#adoptRebalance(action.name);
       case "mode":
         return this.#setMode(action);
       case "grants":
@@ -219,6 +224,36 @@ class Run {
     }
   }
 
+  async #writeRebalance({ name, status }: Extract<Action, { kind: "rebalanceStatus" }>): Promise<void> {
+    const { api, ownWrites } = this.#ports;
+    const { scope, facts, signal } = this.#context;
+    const metadata = { namespace: facts.cluster.namespace, name };
+    try {
+      const manifest = { apiVersion: API_VERSION, kind: REBALANCE_KIND, metadata, status };
+      const written = await api.applyStatus(resources.webSocketRebalances, manifest, { signal });
+      ownWrites.wrote(scope, resources.webSocketRebalances, written);
+      this.wrote++;
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  async #adoptRebalance(name: string): Promise<void> {
+    const { api, ownWrites } = this.#ports;
+    const { scope, facts, signal } = this.#context;
+    const { cluster } = facts;
+    const owner = { apiVersion: API_VERSION, kind: KIND, name: cluster.name, uid: cluster.uid, controller: true };
+    const metadata = { labels: { [LABELS.cluster]: cluster.name }, ownerReferences: [owner] };
+    try {
+      const ref = { namespace: cluster.namespace, name };
+      const written = await api.patch(resources.webSocketRebalances, ref, { metadata }, { type: "merge", signal });
+      ownWrites.wrote(scope, resources.webSocketRebalances, written);
+      this.wrote++;
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
   async #setMode(action: Extract<Action, { kind: "mode" }>): Promise<void> {
     const target = this.#targetOf((pod) => pod.uid === action.pod);
     if (target === undefined) return;
@@ -245,16 +280,22 @@ class Run {
           this.grants.push({ grant, outcome: "unpaid" });
           return;
         }
-        const { intent, count, windowMs, deadlineMs, targets, edge, order } = grant;
+        const { intent, count, windowMs, deadlineMs, targets, edge, order, partition } = grant;
         const body = {
           intent,
           count,
           windowMs,
           deadlineMs,
           targets,
-          ...(edge === undefined && order === undefined
+          ...(edge === undefined && order === undefined && partition === undefined
             ? {}
-            : { select: { ...(edge === undefined ? {} : { edge }), ...(order === undefined ? {} : { order }) } }),
+            : {
+                select: {
+                  ...(edge === undefined ? {} : { edge }),
+                  ...(order === undefined ? {} : { order }),
+                  ...(partition === undefined ? {} : { partition }),
+                },
+              }),
         };
         const outcome = await writer.grant(target, body, epoch, this.#adminKey(), signal);
         this.grants.push({ grant, outcome: outcome.kind });

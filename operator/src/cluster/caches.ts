@@ -39,8 +39,11 @@ export class Caches {
   readonly configMaps: Kind<ConfigMap>;
   readonly secrets: Kind<Secret>;
   readonly budgets: Kind<PodDisruptionBudget>;
+
   /** Of the whole cluster. Not waited for: without the right to read nodes everything else still works. */
   readonly nodes: Reflector<Node>;
+  /** All of them: a user's request carries no label. Not waited for: an older installation may not know the kind. */
+  readonly rebalances: Kind<CustomObject>;
   readonly #budgetGenerations = new Map<string, number | undefined>();
   readonly #nodeMarks = new Map<string, string>();
   readonly #namespaces: readonly string[];
@@ -73,12 +76,22 @@ export class Caches {
     this.secrets = kind(resources.secrets, LABELS.cluster);
     // Those of users too: one that selects our pods beside ours would make every eviction fail.
     this.budgets = kind(resources.podDisruptionBudgets);
+    this.rebalances = kind(resources.webSocketRebalances);
     this.nodes = new Reflector<Node>({ client, resource: resources.nodes, clock, random, onProblem });
   }
 
   /** Undefined until they have been read. */
   knownNodes(): Node[] | undefined {
     return this.nodes.hasSynced() ? this.nodes.store.list() : undefined;
+  }
+
+  /** Of one cluster, oldest first; undefined until they have been read. */
+  rebalancesOf(namespace: string, name: string): CustomObject[] | undefined {
+    const index = this.#namespaces.length === 0 ? 0 : this.#namespaces.indexOf(namespace);
+    if (this.rebalances.caches[index]?.hasSynced() !== true) return undefined;
+    return this.inNamespace(this.rebalances, namespace)
+      .filter((object) => clusterNameOf(object) === name)
+      .toSorted(byAge);
   }
 
   inNamespace<T extends KubeObject>(kind: Kind<T>, namespace: string): T[] {
@@ -119,6 +132,13 @@ export class Caches {
       }
     }
     this.#startNodes(onChange);
+    for (const cache of this.rebalances.caches) {
+      cache.onChange(({ object }) => {
+        const name = clusterNameOf(object);
+        if (name !== undefined) onChange(`${object.metadata.namespace}/${name}`);
+      });
+      cache.start();
+    }
   }
 
   /** The disruption controller writes the status all the time: only what it selects concerns anybody. */
@@ -145,12 +165,16 @@ export class Caches {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.nodes.stop(), ...this.#all().flatMap(({ caches }) => caches.map((cache) => cache.stop()))]);
+    await Promise.all([
+      this.nodes.stop(),
+      ...this.rebalances.caches.map((cache) => cache.stop()),
+      ...this.#all().flatMap(({ caches }) => caches.map((cache) => cache.stop())),
+    ]);
   }
 
   /** The cache for objects of a kind in a namespace; undefined for kinds that are not cached. */
   storeOf(resource: Resource, namespace: string): Store<KubeObject> | undefined {
-    const kind = this.#all().find(
+    const kind = [...this.#all(), ...[this.rebalances].filter(isKind)].find(
       (one) => one.resource.plural === resource.plural && one.resource.group === resource.group,
     );
     return kind === undefined ? undefined : this.store(kind, namespace);
@@ -172,6 +196,17 @@ export class Caches {
       cache.store.list().map((object) => `${object.metadata.namespace}/${object.metadata.name}`),
     );
   }
+}
+
+function clusterNameOf(object: CustomObject): string | undefined {
+  const { spec } = object;
+  const name: unknown = typeof spec === "object" && spec !== null ? Reflect.get(spec, "clusterName") : undefined;
+  return typeof name === "string" ? name : undefined;
+}
+
+function byAge({ metadata: a }: CustomObject, { metadata: b }: CustomObject): number {
+  const [from, to] = [Date.parse(a.creationTimestamp ?? ""), Date.parse(b.creationTimestamp ?? "")];
+  return from - to || (a.name < b.name ? -1 : 1);
 }
 
 function isKind(value: unknown): value is Kind<KubeObject> {

@@ -13,10 +13,14 @@ import {
   regardingOf,
   resources,
 } from "../kube/index.ts";
+import { CONTRACT_PATHS } from "@wscluster/protocol";
+import type { Scraper, ScrapeTarget } from "../signals/index.ts";
 import { type PaceLimits, paceLimitsOf } from "../moves/limits.ts";
 import type { Gates } from "../gates/gates.ts";
 import type { Clock, ReconcileContext, ReconcileResult } from "../runtime/index.ts";
 import { act, ActError, type ActReport, adminPortOf } from "./act.ts";
+import { AutoscaleMemo, rivalAmong } from "./autoscale-memo.ts";
+import { BalanceMemory } from "./balance-memory.ts";
 import type { Caches } from "./caches.ts";
 import type { ClusterMetrics } from "./cluster-metrics.ts";
 import { decide } from "./decide/index.ts";
@@ -52,6 +56,8 @@ export type ControllerPorts = {
   readonly operatorPaused?: () => boolean;
   /** What judges rollouts from outside; absent = nothing does. */
   readonly gates?: Pick<Gates, "verdictsAt" | "rest">;
+  /** What scrapes pods; absent = no load is measured. */
+  readonly scraper?: Pick<Scraper, "watch" | "forget" | "signals">;
   /** Whether this process leads at this moment: asked before each write, since a stopped process wakes up late. */
   readonly mayAct: () => boolean;
   readonly log: {
@@ -69,6 +75,8 @@ type Remembered = {
   /** What was written last and what the server made of it: a server that drops a field must not be written to for ever. */
   lastStatus: { readonly next: string; readonly stored: string } | undefined;
   lastWarning: string | undefined;
+  readonly balance: BalanceMemory;
+  readonly autoscaler: AutoscaleMemo;
   readonly recorder: Recorder;
   /** What the quotas said of the attempt that is to begin. */
   quota: { readonly attempt: string; readonly atMs: number; readonly trouble: string | undefined } | undefined;
@@ -118,12 +126,13 @@ export class ClusterReconciler {
       this.#warnOnce(cluster, mine, "InvalidSpec", observed.message);
       return { kind: "terminal", reason: observed.message };
     }
-    const { facts } = observed;
+    const facts = this.#withBalance(key, observed.facts, mine);
     if (facts.gate === undefined) this.#ports.gates?.rest(key);
     const plan = decide(facts);
     this.#ports.metrics?.saw(key, facts, plan);
     mine.memory.observe(plan, nowMs);
     mine.memory.learnPace(plan.pressures, paceLimitsOf(facts.spec.moves), nowMs);
+    const scaled = mine.autoscaler.next(facts, plan, this.#ports.clock.monotonicMs());
     this.#ports.poller.watch(key, pollTargetsOf(facts), POLL_MS[plan.poll]);
     let report: ActReport;
     try {
@@ -140,17 +149,34 @@ export class ClusterReconciler {
       throw error;
     }
     this.#ports.metrics?.did(report.grants);
+    mine.balance.note(plan.balance, report.grants, facts, clock.monotonicMs());
     if (report.effects > 0) this.#ports.poller.nudge(key);
     const laterMs = await this.#writeStatus(key, cluster, mine, plan.status, facts.cluster.status, context.signal);
-    for (const event of plan.events) this.#tell(cluster, event);
+    for (const event of [...plan.events, ...scaled.events]) this.#tell(cluster, event);
     mine.recorder.note(facts, plan, report.grants);
     const recordMs = await this.#record(key, facts, plan, mine, context.signal);
     if (report.notes.length > 0) log.info({ key, did: report.notes, notes: plan.notes }, "pass");
     else log.debug({ key, notes: plan.notes }, "pass");
-    const requeueAfterMs = [plan.requeueAfterMs, laterMs, recordMs].filter((time) => time !== undefined);
+    const requeueAfterMs = [plan.requeueAfterMs, laterMs, recordMs, scaled.requeueAfterMs].filter(
+      (time) => time !== undefined,
+    );
     return requeueAfterMs.length === 0
       ? { kind: "done" }
       : { kind: "done", requeueAfterMs: Math.min(...requeueAfterMs) };
+  }
+
+  #withBalance(key: string, facts: ClusterFacts, mine: Remembered): ClusterFacts {
+    const { caches, clock, scraper } = this.#ports;
+    if (scraper === undefined) return facts;
+    const balance = mine.balance.look({
+      facts,
+      objects: caches.rebalancesOf(facts.cluster.namespace, facts.cluster.name),
+      signals: scraper.signals,
+      monotonicMs: clock.monotonicMs(),
+    });
+    if (balance === undefined) scraper.forget(key);
+    else scraper.watch(key, scrapeTargetsOf(facts));
+    return { ...facts, balance };
   }
 
   /** Before a rollout begins the namespace's quotas are read too; a later pass of the same wait reads them again. */
@@ -161,6 +187,7 @@ export class ClusterReconciler {
     signal: AbortSignal,
   ): Promise<ReturnType<typeof observe>> {
     const { namespace = "default", name } = cluster.metadata;
+    await this.#findRival(cluster, mine, nowMs, signal);
     const look = () => observe(this.#sourcesFor(cluster, namespace, name, mine, nowMs));
     const observed = look();
     if (observed.kind !== "valid" || observed.facts.gate?.at.point !== "preflight") return observed;
@@ -176,6 +203,27 @@ export class ClusterReconciler {
     }
     mine.quota = { attempt, atMs: nowMs, trouble };
     return look();
+  }
+
+  /** Two autoscalers would pull a cluster to and fro: whoever writes `replicas` from outside is followed. */
+  async #findRival(cluster: CustomObject, mine: Remembered, nowMs: number, signal: AbortSignal): Promise<void> {
+    if (fieldOf(cluster.spec, "autoscaling") === undefined) {
+      mine.autoscaler.rest();
+      return;
+    }
+    if (!mine.autoscaler.mayAskForRivals(nowMs)) return;
+    const { namespace = "default", name } = cluster.metadata;
+    try {
+      const { items } = await this.#ports.api.list(resources.horizontalPodAutoscalers, {
+        namespace,
+        signal,
+        timeoutMs: 5_000,
+      });
+      mine.autoscaler.rival = rivalAmong(items, name);
+    } catch (error) {
+      // Not allowed, or not served: then nobody knows of one.
+      this.#ports.log.debug({ key: `${namespace}/${name}`, error: String(error) }, "autoscalers cannot be read");
+    }
   }
 
   /** The key that signs; the others only verify. */
@@ -207,6 +255,7 @@ export class ClusterReconciler {
       defaults,
       quota: mine.quota?.trouble,
       operatorPaused: this.#ports.operatorPaused?.() ?? false,
+      autoscale: mine.autoscaler.facts,
     };
   }
 
@@ -341,6 +390,8 @@ export class ClusterReconciler {
       lastWarning: undefined,
       recorder: this.#recorderFor(cluster.metadata.namespace ?? "default"),
       quota: undefined,
+      balance: new BalanceMemory(),
+      autoscaler: new AutoscaleMemo(),
     };
     this.#clusters.set(key, created);
     return created;
@@ -359,6 +410,7 @@ export class ClusterReconciler {
     this.#clusters.delete(key);
     this.#ports.poller.forget(key);
     this.#ports.gates?.rest(key);
+    this.#ports.scraper?.forget(key);
     this.#ports.metrics?.forget(key);
     for (const writes of this.#ownWrites.values()) writes.forget(key);
   }
@@ -383,6 +435,14 @@ function paceOf(cluster: CustomObject): PaceLimits {
 
 function fieldOf(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+function scrapeTargetsOf(facts: ClusterFacts): ScrapeTarget[] {
+  return facts.pods.flatMap((pod): ScrapeTarget[] =>
+    pod.ip === undefined || !pod.running || pod.set !== "attached"
+      ? []
+      : [{ uid: pod.uid, host: pod.ip, port: adminPortOf(facts, pod), path: CONTRACT_PATHS.metrics }],
+  );
 }
 
 function pollTargetsOf(facts: ClusterFacts): PollTarget[] {

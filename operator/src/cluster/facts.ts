@@ -1,8 +1,15 @@
 // What a decision may know: plain, frozen data with the freshness of each source. Built by observe.ts; read by decide/.
 // Not here: how the facts are gathered.
-import type { PreflightStatus, WebSocketClusterSpec, WebSocketClusterStatus } from "@wscluster/crds";
+import type {
+  PreflightStatus,
+  WebSocketClusterSpec,
+  WebSocketClusterStatus,
+  WebSocketRebalanceSpec,
+  WebSocketRebalanceStatus,
+} from "@wscluster/crds";
 import type { EdgeInstructions, EdgeState, PodMode, PodState } from "@wscluster/protocol";
 import type { SentGrant } from "../moves/limits.ts";
+import type { Advice, PodHealth, Proposal, RebalancePlan, RebalanceSettings } from "../rebalance/index.ts";
 
 /** What a process said of itself over HTTP. Unknown is never zero: nobody may read a number out of it. */
 export type Reading<T> =
@@ -234,6 +241,10 @@ export type ClusterFacts = {
   /** Nodes with pods of ours that tell something; undefined when nodes cannot be read. */
   readonly nodes: ReadonlyMap<string, NodeFacts> | undefined;
   readonly memory: MemoryFacts;
+  /** How the load lies; undefined or absent where nobody measures it. */
+  readonly balance?: BalanceFacts | undefined;
+  /** What the operator's own autoscaler chose; absent where there is none. */
+  readonly autoscale?: AutoscaleFacts | undefined;
   /** Where the rollout stands to be judged now, and the verdicts on it; undefined where there is nothing to judge. */
   readonly gate:
     | {
@@ -243,6 +254,44 @@ export type ClusterFacts = {
         readonly preflight: PreflightStatus | undefined;
       }
     | undefined;
+};
+
+/** A WebSocketRebalance of this cluster. */
+export type RebalanceObject = {
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  readonly hasOwner: boolean;
+  readonly spec: WebSocketRebalanceSpec;
+  readonly status: WebSocketRebalanceStatus | undefined;
+  /** As this process knows it, else as it was written last; undefined while nothing has been planned. */
+  readonly proposal: Proposal | undefined;
+  readonly writtenAtMs: number | undefined;
+};
+
+export type BalanceFacts = {
+  readonly settings: RebalanceSettings;
+  readonly advice: Advice;
+  /** By KEY: 1 = the mean. Pods of which the load is known now. */
+  readonly loads: ReadonlyMap<string, number>;
+  readonly servingPods: number;
+  readonly health: ReadonlyMap<string, PodHealth>;
+  /** What would be done at this moment; undefined while too little is known, or nobody asks. */
+  readonly requestPlan: RebalancePlan | undefined;
+  /** Oldest first. */
+  readonly requests: readonly RebalanceObject[];
+  /** The one that runs without an object. */
+  readonly automatic: Proposal | undefined;
+};
+
+export type AutoscaleFacts = {
+  /** Pods that the present load needs; undefined = too little is known. */
+  readonly wanted: number | undefined;
+  /** What is followed: it stands in `spec.replicas` of these facts already. */
+  readonly replicas: number;
+  readonly message: string;
+  /** Name of a HorizontalPodAutoscaler that scales the same cluster: then ours stands back. */
+  readonly rival: string | undefined;
 };
 
 export type StormFacts = { readonly arrivalsPerSecond: number; readonly admittedPerSecond: number };

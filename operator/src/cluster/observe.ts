@@ -6,6 +6,7 @@ import {
   LABELS,
   webSocketClusterSpec,
   webSocketClusterStatus,
+  type WebSocketClusterSpec,
   type WebSocketClusterStatus,
 } from "@wscluster/crds";
 import { podKey, type EdgeInstructions, type EdgeState, type PodMode, type PodState } from "@wscluster/protocol";
@@ -16,6 +17,7 @@ import { stormOf } from "./decide/storm.ts";
 import { parseLiveConfig } from "./decide/children/live-config.ts";
 import {
   type ArrivalFacts,
+  type AutoscaleFacts,
   type ClusterFacts,
   type EdgeSetFacts,
   type GateAt,
@@ -59,6 +61,8 @@ export type Sources = {
   readonly quota?: string | undefined;
   /** The kill switch of the whole operator. */
   readonly operatorPaused?: boolean;
+  /** What the operator's own autoscaler chose last; absent = it has not chosen yet. `rival`: somebody else scales, who is followed. */
+  readonly autoscale?: AutoscaleFacts | undefined;
 };
 
 /** All that the gates themselves may know. */
@@ -73,7 +77,8 @@ export function observe(sources: Sources): Observation {
   const { cluster } = sources;
   const parsedStatus = webSocketClusterStatus.safeParse(cluster.status ?? {});
   const status = parsedStatus.success ? parsedStatus.data : undefined;
-  const spec = webSocketClusterSpec.safeParse(cluster.spec ?? {});
+  const stored = webSocketClusterSpec.safeParse(cluster.spec ?? {});
+  const spec = stored.success ? { ...stored, data: scaledSpec(stored.data, sources) } : stored;
   if (!spec.success) {
     const why = spec.error.issues.map((issue) => `\`${issue.path.join(".")}\`: ${issue.message}`).join("; ");
     return { kind: "invalid", message: `the stored specification breaks a rule: ${why}`, status };
@@ -148,10 +153,26 @@ export function observe(sources: Sources): Observation {
         ? undefined
         : new Map(sources.nodes.map((node) => [node.metadata.name, nodeFactsOf(node)])),
     memory: sources.memory,
+    ...(sources.autoscale === undefined ? {} : { autoscale: sources.autoscale }),
   };
   // Nobody is asked about what is not done anyway.
   const isAsked = at !== undefined && spec.data.paused !== true && !facts.cluster.deleting;
   return { kind: "valid", facts: { ...facts, gate: isAsked ? gateOf(facts, at, sources) : undefined } };
+}
+
+/**
+ * With an autoscaler of our own the number of pods is what it chose. Before its first choice, that is after a change of the leader,
+ * it is what the ReplicaSet says: `replicas` may be years old.
+ */
+function scaledSpec(spec: WebSocketClusterSpec, { autoscale, replicaSets, cluster }: Sources): WebSocketClusterSpec {
+  if (spec.autoscaling === undefined || autoscale?.rival !== undefined) return spec;
+  if (autoscale !== undefined) return { ...spec, replicas: autoscale.replicas };
+  const live = replicaSets
+    .filter((set) => isOwnedOrOrphan(set, cluster.metadata.uid) && componentOf(set) === "server")
+    .filter((set) => set.metadata.annotations?.[ANNOTATIONS.role] === "stable")
+    .map((set) => set.spec?.replicas ?? 0);
+  const { minReplicas = 2, maxReplicas } = spec.autoscaling;
+  return { ...spec, replicas: Math.min(maxReplicas, Math.max(minReplicas, live[0] ?? spec.replicas)) };
 }
 
 type Labelled = {

@@ -1,8 +1,9 @@
 // What a decision answers: writes in the order in which they are to be done. Data only; act.ts does them.
-import type { WebSocketClusterStatus } from "@wscluster/crds";
+import type { WebSocketClusterStatus, WebSocketRebalanceStatus } from "@wscluster/crds";
 import type { ModeRequest } from "@wscluster/protocol";
 import type { JsonPatchOperation, Manifest } from "../kube/index.ts";
 import type { PlannedGrant } from "../moves/planner.ts";
+import type { BalanceNext } from "./decide/balance/balance.ts";
 import type { EventReason } from "./reasons.ts";
 
 export type Action =
@@ -18,11 +19,14 @@ export type Action =
     }
   | {
       readonly kind: "delete";
-      readonly resource: "pods" | "replicaSets" | "podDisruptionBudgets" | "configMaps";
+      readonly resource: "pods" | "replicaSets" | "podDisruptionBudgets" | "configMaps" | "webSocketRebalances";
       readonly name: string;
       readonly uid: string;
       readonly resourceVersion?: string;
     }
+  | { readonly kind: "rebalanceStatus"; readonly name: string; readonly status: WebSocketRebalanceStatus }
+  /** A request of a user becomes a child of its cluster, so that it goes with it. */
+  | { readonly kind: "adoptRebalance"; readonly name: string }
   | { readonly kind: "mode"; readonly pod: string; readonly request: ModeRequest }
   | { readonly kind: "grants"; readonly grants: readonly PlannedGrant[] };
 
@@ -48,6 +52,8 @@ export type Plan = {
     readonly isFrozen: boolean;
     readonly pods: readonly { readonly uid: string; readonly connections: number }[];
   };
+  /** What has to be remembered of the rebalances. */
+  readonly balance: BalanceNext;
   /** What is measured to know whether the rollout gets on: lower is better. Undefined = nothing is expected to move. */
   readonly progress: { readonly of: string; readonly left: number; readonly held: boolean } | undefined;
 };

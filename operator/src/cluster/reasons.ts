@@ -11,6 +11,9 @@ export const CONDITION_TYPES = {
   NodesReadable: "Nodes can be read, so that pods on nodes that are drained or removed are left in time.",
   MovesAllowed:
     "Connections may be moved now; False says what stops it: a switch, the store, a storm, or a window that is closed.",
+  Balanced:
+    "No pod stays further from the mean load than `rebalance.maxImbalancePercent`. Only where `rebalance` is set or a WebSocketRebalance is open.",
+  Autoscaling: "The operator's own autoscaler chooses the number of pods. Only where `autoscaling` is set.",
   SpecValid: "The specification can be acted on.",
 } as const;
 export type ConditionType = keyof typeof CONDITION_TYPES;
@@ -61,6 +64,18 @@ export const CONDITION_REASONS = {
   StoreAnswers: "The store answers.",
   StoreUnavailable: "The store does not answer to a majority of the pods.",
   StoreUnknown: "Too few pods can be asked.",
+  Even: "The load is even.",
+  LoadUnknown: "Too few pods tell their load; nothing is assumed about the others, and nobody is moved.",
+  ImbalanceWatched: "A pod is far from the mean, too shortly or too young to act on.",
+  CoolingDown: "The load is uneven; the last rebalance was a short time ago.",
+  NoMoveHelps: "The load is uneven and no move would even it out; the message says what limits.",
+  Imbalanced: "The load is uneven and a plan would even it out; `rebalance.mode` says who decides.",
+  RebalanceProposed: "A WebSocketRebalance waits for approval.",
+  Rebalancing: "Connections move to even out the load.",
+  ScaledToLoad: "There are as many pods as the load needs.",
+  ScalingToLoad: "The number of pods is being changed, or waits for its time.",
+  ScaledByOthers:
+    "A HorizontalPodAutoscaler writes `replicas` of this cluster too: it is followed and the operator's own autoscaler stands back. Remove one of them.",
   Valid: "The specification is valid.",
   Invalid: "The stored specification breaks a rule; nothing is changed until it is corrected.",
 } as const;
@@ -131,6 +146,13 @@ export const EVENT_REASONS = {
     type: "Warning",
     meaning: "A decrease of `replicas` would not leave room for the present connections.",
   },
+  RebalanceProposed: { type: "Normal", meaning: "The load is uneven; a WebSocketRebalance waits for approval." },
+  RebalanceStarted: { type: "Normal", meaning: "Connections begin to move to even out the load." },
+  RebalanceCompleted: { type: "Normal", meaning: "A rebalance has ended; the message says what it moved." },
+  RebalanceStopped: { type: "Normal", meaning: "A rebalance was stopped; what has moved stays where it is." },
+  RebalanceExpired: { type: "Normal", meaning: "A proposal was not approved in time." },
+  Autoscaled: { type: "Normal", meaning: "The operator's own autoscaler changed the number of pods." },
+  ScaledByOthers: { type: "Warning", meaning: "A HorizontalPodAutoscaler scales the cluster too; ours stands back." },
   InvalidSpec: { type: "Warning", meaning: "The stored specification breaks a rule." },
   BudgetYields: {
     type: "Normal",

@@ -42,6 +42,18 @@ export const resources = {
   roleBindings: named<objects.RoleBinding>("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings"),
   leases: named<objects.Lease>("coordination.k8s.io", "v1", "Lease", "leases"),
   events: named<objects.KubeEvent>("", "v1", "Event", "events"),
+  webSocketRebalances: named<objects.CustomObject>(
+    "wscluster.io",
+    "v1alpha1",
+    "WebSocketRebalance",
+    "websocketrebalances",
+  ),
+  horizontalPodAutoscalers: named<objects.CustomObject>(
+    "autoscaling",
+    "v2",
+    "HorizontalPodAutoscaler",
+    "horizontalpodautoscalers",
+  ),
   webSocketClusters: named<objects.CustomObject>("wscluster.io", "v1alpha1", "WebSocketCluster", "websocketclusters"),
 } as const;
 

@@ -39,6 +39,8 @@ export type PlannedGrant = {
   readonly targets: readonly GrantTarget[];
   readonly edge?: string;
   readonly order?: "idle" | "sample";
+  /** Only connections of this partition. */
+  readonly partition?: number;
   readonly isEmergency?: boolean;
 };
 

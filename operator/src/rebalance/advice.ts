@@ -143,7 +143,8 @@ export function planOnRequest(
   const relative = relativeLoadsOf(snapshot, settings);
   if (blindnessOf(relative, settings) !== undefined) return undefined;
   const loads = loadsNow(memory.heat, snapshot, relative);
-  return loads === undefined ? undefined : planNow(snapshot, loads, relative, settings);
+  // Whoever asks knows his pods: their age is no reason to refuse.
+  return loads === undefined ? undefined : planNow(snapshot, loads, relative, { ...settings, minAgeMs: 0 });
 }
 
 /** Why the cluster is seen too badly to act, if so. */

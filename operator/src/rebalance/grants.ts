@@ -6,16 +6,13 @@ import { GRANT_WINDOW_MS, MOVE_DEADLINE_MS } from "../moves/limits.ts";
 import { shareOut, type PlannedGrant } from "../moves/planner.ts";
 import { openCountOf, type Proposal, type ProposedMove } from "./proposal.ts";
 
-/** A grant that takes connections of one partition only. */
-export type SliceGrant = PlannedGrant & { readonly partition?: number };
-
 /** A higher seq replaces the unused rest of the grant before: so a source gets one grant a window, for one partition. */
 export function sliceGrantsFor(
   proposal: Proposal,
   intent: IntentId,
   tokens: number,
   pods: ReadonlySet<string>,
-): readonly SliceGrant[] {
+): readonly PlannedGrant[] {
   if (proposal.state !== "Running") return [];
   const open = proposal.moves.filter((move) => openCountOf(move, pods) > 0);
   const bySource = Map.groupBy(open, (move) => move.from);
@@ -24,7 +21,7 @@ export function sliceGrantsFor(
     .map(([source, moves]) => ({ source, moves: moves.filter((move) => move.partition === moves[0]?.partition) }));
   const wants = groups.map(({ moves }) => moves.reduce((sum, move) => sum + openCountOf(move, pods), 0));
   const shares = shareOut(Math.max(0, Math.floor(tokens)), wants);
-  return groups.flatMap(({ source, moves }, index): SliceGrant[] => {
+  return groups.flatMap(({ source, moves }, index): PlannedGrant[] => {
     let left = shares[index] ?? 0;
     if (left === 0) return [];
     const targets = moves.flatMap((move) => {
@@ -48,7 +45,7 @@ export function sliceGrantsFor(
 }
 
 /** Debits what was sent, answered or not: an unanswered grant may have taken effect. */
-export function proposalAfterGrants(proposal: Proposal, grants: readonly SliceGrant[]): Proposal {
+export function proposalAfterGrants(proposal: Proposal, grants: readonly PlannedGrant[]): Proposal {
   const sent = new Map<string, number>();
   for (const grant of grants) {
     for (const { pod, count } of grant.targets) {

@@ -10,7 +10,8 @@ export {
   type RebalanceMemory,
 } from "./advice.ts";
 export { nextWeight, weightPercentOf, WEIGHT_LEVELS, type WeightTrack } from "./edge-weights.ts";
-export { proposalAfterGrants, sliceGrantsFor, type SliceGrant } from "./grants.ts";
+export { proposalAfterGrants, sliceGrantsFor } from "./grants.ts";
+export { relativeLoadsOf } from "./load.ts";
 export { headroomOf, healthOf, type PodHealth, type PodLimits } from "./health.ts";
 export { planRebalance, type PlannedMove, type RebalancePlan } from "./planner.ts";
 export {

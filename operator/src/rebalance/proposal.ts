@@ -19,6 +19,7 @@ export type ProposalState = keyof typeof PROPOSAL_TRANSITIONS;
 export type ProposalReason =
   | "AwaitingApproval"
   | "LoadUnknown"
+  | "Held"
   | "CostRose"
   | "Approved"
   | "AllMoved"
@@ -66,6 +67,8 @@ export type ProposalFacts = {
 const APPROVED_SLACK = 1.1;
 /** Without progress for this long a running rebalance is over; what was not moved stays where it is. */
 const PROGRESS_DEADLINE_MS = 120_000;
+/** After the last grant: its window, what each client gets, and the store's account of it. Who was not asked by then has left. */
+const SETTLE_MS = 20_000;
 
 export function proposalFor(plan: RebalancePlan, nowMs: number): Proposal {
   const nothing = plan.moves.length === 0;
@@ -144,6 +147,11 @@ function nextRunning(before: Proposal, { nowMs, stopped, pods, receipts }: Propo
   if (open === 0 && receipts !== undefined && settled >= granted) {
     const all = moved + receipts.resumed >= countOf(before);
     return end("Completed", all ? "AllMoved" : "Partly", `${moved} of ${countOf(before)} moved`);
+  }
+  // Granted is the most that may be asked: a client that went away meanwhile is not asked, and nothing waits for it.
+  const isAllDecided = receipts !== undefined && settledOf(receipts) >= receipts.offered;
+  if (open === 0 && isAllDecided && nowMs - before.progressAtMs >= SETTLE_MS && settled <= before.settled) {
+    return end("Completed", "Partly", `${moved} of ${countOf(before)} moved; the others were gone by then`);
   }
   if (nowMs - before.progressAtMs >= PROGRESS_DEADLINE_MS && settled <= before.settled) {
     return end(

@@ -37,9 +37,10 @@ export type RebalanceSettings = {
 
 export type RebalanceSpec = {
   readonly maxImbalancePercent?: number | undefined;
-  readonly weights?: Partial<LoadWeights> | undefined;
+  readonly weights?: { readonly [name in keyof LoadWeights]?: number | undefined } | undefined;
   readonly cooldownSeconds?: number | undefined;
   readonly maxMovePercent?: number | undefined;
+  readonly minPodAgeSeconds?: number | undefined;
   readonly taking?: Taking | undefined;
 };
 
@@ -48,6 +49,7 @@ const BAND_SHARE = 0.25;
 const WIDEST_BAND_PERCENT = 8;
 
 export function rebalanceSettingsFor(spec: RebalanceSpec = {}): RebalanceSettings {
+  const minAgeMs = (spec.minPodAgeSeconds ?? 300) * 1_000;
   const maxImbalancePercent = spec.maxImbalancePercent ?? 30;
   return {
     weights: normalised({ ...DEFAULT_WEIGHTS, ...definedOf(spec.weights) }),
@@ -55,8 +57,8 @@ export function rebalanceSettingsFor(spec: RebalanceSpec = {}): RebalanceSetting
     bandPercent: Math.min(WIDEST_BAND_PERCENT, maxImbalancePercent * BAND_SHARE),
     cooldownMs: (spec.cooldownSeconds ?? 300) * 1_000,
     maxMovePercent: spec.maxMovePercent ?? 20,
-    minAgeMs: 300_000,
-    warmAgeMs: 60_000,
+    minAgeMs,
+    warmAgeMs: Math.min(60_000, minAgeMs),
     minKnownPercent: 80,
     headroomPercent: 10,
     taking: spec.taking ?? "fewest",
@@ -78,6 +80,6 @@ export function normalised(weights: LoadWeights): LoadWeights {
   return { connections, cpu, memory, messageRate, responseTime };
 }
 
-function definedOf(weights: Partial<LoadWeights> | undefined): Partial<LoadWeights> {
+function definedOf(weights: RebalanceSpec["weights"]): Partial<LoadWeights> {
   return Object.fromEntries(Object.entries(weights ?? {}).filter(([, weight]) => weight !== undefined));
 }

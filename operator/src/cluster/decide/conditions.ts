@@ -32,9 +32,34 @@ export function conditionsFor(decision: Decision): Condition[] {
     ["PodsReachable", reachableVerdict(facts)],
     ["NodesReadable", nodesVerdict(facts)],
     ["MovesAllowed", movesVerdict(decision)],
+    ...optionalVerdicts(decision),
     ["SpecValid", { status: "True", reason: "Valid", message: "the specification is valid" }],
   ];
   return verdicts.map(([type, verdict]) => conditionFor(facts, type, verdict));
+}
+
+/** Only where somebody asked for it. */
+function optionalVerdicts({ facts, balance }: Decision): [ConditionType, Verdict][] {
+  const autoscaling = autoscaleVerdict(facts);
+  return [
+    ...(balance.verdict === undefined ? [] : [["Balanced", balance.verdict] satisfies [ConditionType, Verdict]]),
+    ...(autoscaling === undefined ? [] : [["Autoscaling", autoscaling] satisfies [ConditionType, Verdict]]),
+  ];
+}
+
+function autoscaleVerdict({ autoscale, spec }: ClusterFacts): Verdict | undefined {
+  if (autoscale === undefined) return undefined;
+  const { rival, wanted, replicas, message } = autoscale;
+  if (rival !== undefined) {
+    return {
+      status: "False",
+      reason: "ScaledByOthers",
+      message: `HorizontalPodAutoscaler ${rival} scales this cluster too: \`replicas\` (${spec.replicas}) is followed and \`autoscaling\` is not; remove one of them`,
+    };
+  }
+  return wanted === replicas
+    ? { status: "True", reason: "ScaledToLoad", message }
+    : { status: "True", reason: "ScalingToLoad", message };
 }
 
 /** The one condition that speaks when the stored specification cannot be read: nothing else is touched. */

@@ -2,6 +2,7 @@
 import { type IntentId, NO_RECEIPTS, type Receipts } from "@wscluster/protocol";
 import type { MovePlan } from "../../moves/planner.ts";
 import { type ClusterFacts, freshValue } from "../facts.ts";
+import type { BalancePlan } from "./balance/balance.ts";
 import type { Dependencies } from "./dependencies.ts";
 import type { EdgePlan } from "./edge-sets.ts";
 import type { Movement } from "./moving.ts";
@@ -19,6 +20,7 @@ export type Decision = {
   readonly movement: Movement;
   readonly moves: MovePlan;
   readonly edge: EdgePlan;
+  readonly balance: Pick<BalancePlan, "verdict">;
 };
 
 type Attempt = Pick<PlannedSet, "attempt" | "startedAtMs">;

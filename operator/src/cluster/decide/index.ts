@@ -12,6 +12,7 @@ import { edgeInstructionsFor } from "./children/edge.ts";
 import { liveConfigFor } from "./children/live-config.ts";
 import { replicaSetFor } from "./children/replica-set.ts";
 import { servicesFor } from "./children/services.ts";
+import { NO_BALANCE, planBalance } from "./balance/balance.ts";
 import { type Dependencies, dependenciesOf } from "./dependencies.ts";
 import { knowsDeadline, ownDeadlineMs, planDraining } from "./draining.ts";
 import { planEdge } from "./edge-sets.ts";
@@ -49,6 +50,9 @@ export function decide(facts: ClusterFacts): Plan {
   const edge = planEdge(facts, dependencies);
   const movement = movementOf(facts, sets, taker, handedOver, dependencies, edge.leaving, rollout.paused);
   const moves = grantsNow(facts, movement);
+  const spent = moves.grants.reduce((sum, grant) => sum + grant.count, 0);
+  const balance = planBalance({ facts, sets, taker, dependencies, handedOver, movement, spent });
+  const grants = [...moves.grants, ...balance.grants];
   const drain = planDraining(facts, dependencies);
   const instructions = instructionsFor(facts, arrivals);
   const history = prunable(facts, sets);
@@ -65,7 +69,8 @@ export function decide(facts: ClusterFacts): Plan {
       ? []
       : [{ kind: "apply" as const, manifest: edgeInstructionsFor(facts.cluster, instructions, admitPerEdge(facts)) }]),
     ...modeActions(facts, sets, trafficBy, leaving),
-    ...(moves.grants.length === 0 ? [] : [{ kind: "grants" as const, grants: moves.grants }]),
+    ...balance.actions,
+    ...(grants.length === 0 ? [] : [{ kind: "grants" as const, grants }]),
     ...drain.actions,
     ...edge.removals,
     ...budgetRemovals(facts, kept, edge.budgets),
@@ -74,6 +79,7 @@ export function decide(facts: ClusterFacts): Plan {
   const yielded = yieldBudgets(facts, actions);
   const isBusy =
     movement.donors.length > 0 ||
+    balance.isBusy ||
     edge.isRolling ||
     drain.isDraining ||
     scale.held !== undefined ||
@@ -89,10 +95,11 @@ export function decide(facts: ClusterFacts): Plan {
     ...scale.events,
     ...drain.events,
     ...edge.events,
+    ...balance.events,
     ...yielded.events,
     ...freezeEvents(facts, isHeld && left > 0),
   ];
-  const status = statusFor({ facts, dependencies, rollout, taker, handedOver, scale, movement, moves, edge });
+  const status = statusFor({ facts, dependencies, rollout, taker, handedOver, scale, movement, moves, edge, balance });
   const requeueAfterMs = soonest(
     rollout.requeueAfterMs,
     drain.requeueAfterMs,
@@ -109,8 +116,11 @@ export function decide(facts: ClusterFacts): Plan {
     poll: isBusy ? "moving" : "rest",
     notes: notesFor(facts, sets, { taker, handedOver, left, tokens: facts.memory.tokens, limitedBy: moves.limitedBy }),
     pressures:
-      left === 0 ? [] : [...movement.targets, ...(movement.trial?.targets ?? [])].map((target) => target.pressure),
+      left + balance.left === 0
+        ? []
+        : [...movement.targets, ...(movement.trial?.targets ?? [])].map((target) => target.pressure),
     endings: endingsOf(facts, dependencies),
+    balance: balance.next,
     progress:
       candidate === undefined
         ? undefined
@@ -138,6 +148,7 @@ function idlePlan(facts: ClusterFacts): Plan {
     movement: { donors: [], allowed: [], targets: [], trial: undefined, held: undefined },
     moves: { grants: [], limitedBy: "Nothing" },
     edge: { actions: [], removals: [], budgets: [], leaving: [], isRolling: false, events: [] },
+    balance: NO_BALANCE,
   });
   return {
     actions: [],
@@ -147,6 +158,7 @@ function idlePlan(facts: ClusterFacts): Plan {
     notes: ["paused or being deleted"],
     pressures: [],
     endings: { isFrozen: false, pods: [] },
+    balance: NO_BALANCE.next,
     progress: undefined,
   };
 }

@@ -1,9 +1,10 @@
 // The report: status and conditions from facts and decision. Pure; nothing ever reads it back to decide.
 import { LABELS, type RolloutStatus, type WebSocketClusterStatus } from "@wscluster/crds";
-import { type ClusterFacts, connectionsOf, freshValue, knownConnections } from "../facts.ts";
+import { type ClusterFacts, connectionsOf, freshValue, knownConnections, type ServerPodFacts } from "../facts.ts";
 import { timestampOf } from "./children/replica-set.ts";
 import { conditionsFor } from "./conditions.ts";
 import { type Decision, receiptsFor, receiptsOf } from "./decision.ts";
+import { loadStatusFor } from "./balance/words.ts";
 import { hasEdge } from "./edges.ts";
 import { holdOf } from "./holds.ts";
 import { leftOf } from "./moving.ts";
@@ -47,7 +48,15 @@ export function statusFor(decision: Decision): WebSocketClusterStatus {
     ...movesStatusFor(decision),
     ...(progress === undefined ? {} : { rollout: progress }),
     ...(preflight === undefined ? {} : { preflight }),
+    ...(facts.balance === undefined ? {} : { load: loadStatusFor(facts, facts.balance) }),
+    ...autoscalingStatusFor(facts),
   };
+}
+
+function autoscalingStatusFor({ autoscale }: ClusterFacts): Pick<WebSocketClusterStatus, "autoscaling"> {
+  if (autoscale === undefined || autoscale.rival !== undefined) return {};
+  const { wanted, replicas, message } = autoscale;
+  return { autoscaling: { ...(wanted === undefined ? {} : { wanted }), replicas, message } };
 }
 
 function movesStatusFor({ facts, dependencies }: Decision): Pick<WebSocketClusterStatus, "moves"> {
@@ -91,7 +100,19 @@ function setStatusFor(facts: ClusterFacts, set: PlannedSet, isExact: boolean) {
     ready: pods.filter((pod) => pod.ready).length,
     // Absent where nobody knows: a number would be taken for the truth.
     ...(known.includes(undefined) ? {} : { connections: isExact ? sum : calm(sum, previous) }),
+    ...healthOfSet(facts, set, pods),
   };
+}
+
+function healthOfSet(facts: ClusterFacts, set: PlannedSet, pods: readonly ServerPodFacts[]) {
+  const scores = pods.flatMap((pod) => {
+    const health = facts.balance?.health.get(pod.key);
+    return health?.kind === "known" ? [health.score] : [];
+  });
+  if (scores.length === 0) return {};
+  const worst = Math.min(...scores);
+  const before = facts.cluster.status?.sets?.find((other) => other.revision === set.revision)?.worstHealth;
+  return { worstHealth: before !== undefined && Math.abs(before - worst) <= 10 ? before : worst };
 }
 
 function readyText(facts: ClusterFacts, taker: PlannedSet): string {

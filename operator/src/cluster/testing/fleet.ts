@@ -199,6 +199,16 @@ export class Fleet {
     return true;
   }
 
+  /** So many clients who all end up on one pod, whatever the edge makes of it. */
+  arriveAt(uid: string, count: number): void {
+    const server = this.servers.get(uid);
+    const edge = this.serviceEdges[0];
+    if (server === undefined || edge === undefined) return;
+    server.connections += count;
+    server.named += count;
+    server.via.set(edge, (server.via.get(edge) ?? 0) + count);
+  }
+
   /** SIGTERM: the pod serves on and moves its clients by itself, so many a second. */
   terminate(uid: string): void {
     const server = this.servers.get(uid);

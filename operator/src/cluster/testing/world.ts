@@ -1,9 +1,20 @@
 // A small world in which stories are told second by second: API objects, ReplicaSets, pods, edges, counted clients and the
 // operator's real observe -> decide. Test code only. It judges too: what must never happen is written down as a fault.
-import { ANNOTATIONS, API_VERSION, childNames, KIND, LABELS, type WebSocketClusterStatus } from "@wscluster/crds";
+import {
+  ANNOTATIONS,
+  API_VERSION,
+  childNames,
+  KIND,
+  LABELS,
+  REBALANCE_KIND,
+  type WebSocketClusterStatus,
+} from "@wscluster/crds";
 import { podKey } from "@wscluster/protocol";
 import { type ArrivalRecord, nextArrivals } from "../../contract/arrivals.ts";
 import { type PaceLimits, paceLimitsOf } from "../../moves/limits.ts";
+import type { PodSignal } from "../../signals/index.ts";
+import { AutoscaleMemo } from "../autoscale-memo.ts";
+import { BalanceMemory } from "../balance-memory.ts";
 import type { GrantReport } from "../cluster-metrics.ts";
 import { decide } from "../decide/index.ts";
 import { attachedPods } from "../decide/sets.ts";
@@ -15,12 +26,15 @@ import type { Action, Plan } from "../plan.ts";
 import { judgeStatus } from "../status-writer.ts";
 import { Fleet } from "./fleet.ts";
 import { ObjectTable, type Stored } from "./objects.ts";
+import { conditionText, signalFor } from "./telling.ts";
 import { seededRandom } from "../../runtime/seeded-random.ts";
 import { shuffled } from "./random.ts";
 import { deletePod, mayEvict, podViews, record, runKubelet, runReplicaSets, runTerminations } from "./workloads.ts";
 
 export const START_MS = Date.parse("2030-01-01T00:00:00.000Z");
 const NAME = "chat";
+const CLUSTER_UID = "aaaaaaaa-0000-4000-8000-000000000000";
+const OWNER = { apiVersion: API_VERSION, kind: KIND, name: NAME, uid: CLUSTER_UID, controller: true };
 
 export type Spec = Record<string, unknown>;
 
@@ -45,12 +59,16 @@ export class World {
   readonly #drained = new Set<string>();
   defaults = { agentImage: "operator:1", edgeImage: "haproxy:1" };
   arrivalsPerSecond = 0;
+  /** Pods whose metrics cannot be scraped. */
+  readonly silentPods = new Set<string>();
   /** Stops the operator after so many sent actions, once. */
   crashAfter: number | undefined;
   /** Sees each pass whose actions were done. */
   onPass: ((facts: ClusterFacts, plan: Plan, grants: readonly GrantReport[]) => void) | undefined;
   readonly #random: () => number;
   #memory: ClusterMemory;
+  #balance = new BalanceMemory();
+  #autoscaler = new AutoscaleMemo();
   #arrivals = new Map<string, ArrivalRecord>();
   #epoch = 1;
   #told = "";
@@ -65,7 +83,7 @@ export class World {
     this.table.put({
       apiVersion: API_VERSION,
       kind: KIND,
-      metadata: { name: NAME, namespace: "apps", uid: "aaaaaaaa-0000-4000-8000-000000000000" },
+      metadata: { name: NAME, namespace: "apps", uid: CLUSTER_UID },
       spec,
     });
     this.cluster.metadata.generation = 1;
@@ -127,6 +145,8 @@ export class World {
 
   restartOperator(): void {
     this.#memory = new ClusterMemory(this.nowMs);
+    this.#balance = new BalanceMemory();
+    this.#autoscaler = new AutoscaleMemo();
     this.#arrivals = new Map();
     this.#lastStatusMs = undefined;
     this.#epoch++;
@@ -251,6 +271,7 @@ export class World {
       defaults: this.defaults,
       gates: (at) => this.gates[at.point] ?? {},
       operatorPaused: this.operatorPaused,
+      autoscale: this.#autoscaler.facts,
     };
   }
 
@@ -264,7 +285,14 @@ export class World {
   }
 
   #pass(): void {
-    const facts = this.facts();
+    const observed = this.facts();
+    const balance = this.#balance.look({
+      facts: observed,
+      objects: this.rebalances,
+      signals: this.#signals(),
+      monotonicMs: this.nowMs,
+    });
+    const facts: ClusterFacts = { ...observed, balance };
     const plan = decide(facts);
     this.#memory.observe(plan, this.nowMs);
     this.#memory.learnPace(plan.pressures, this.#limits(), this.nowMs);
@@ -282,19 +310,21 @@ export class World {
         return;
       }
     }
+    this.#balance.note(plan.balance, this.#granted, facts, this.nowMs);
+    const scaled = this.#autoscaler.next(facts, plan, this.nowMs);
     this.onPass?.(facts, plan, this.#granted);
     this.#writeStatus(plan, facts);
-    for (const event of plan.events) this.say(`event ${event.reason}: ${event.message}`);
+    for (const event of [...plan.events, ...scaled.events]) this.say(`event ${event.reason}: ${event.message}`);
   }
 
   #writeStatus(plan: Plan, facts: ClusterFacts): void {
     const verdict = judgeStatus(plan.status, facts.cluster.status, this.#lastStatusMs, this.nowMs);
     if (verdict.kind !== "write") return;
-    const before = condition(facts.cluster.status);
+    const before = conditionText(facts.cluster.status);
     this.table.put({ ...this.cluster, status: plan.status });
     this.#lastStatusMs = this.nowMs;
     this.writes++;
-    const after = condition(plan.status);
+    const after = conditionText(plan.status);
     if (before !== after) this.say(`status ${after}`);
   }
 
@@ -318,6 +348,10 @@ export class World {
         return this.#patchPod(action);
       case "delete":
         return this.#delete(action);
+      case "rebalanceStatus":
+        return this.#changeRebalance(action.name, { status: action.status });
+      case "adoptRebalance":
+        return this.#changeRebalance(action.name, {}, { ownerReferences: [OWNER] });
       case "mode":
         if (!this.fleet.setMode(action.pod, action.request, this.#epoch)) this.faults.push("a mode write was refused");
         return true;
@@ -329,6 +363,39 @@ export class World {
         }
         return true;
     }
+  }
+
+  #changeRebalance(name: string, change: Record<string, unknown>, metadata: Record<string, unknown> = {}): boolean {
+    const live = this.table.get(REBALANCE_KIND, name);
+    if (live === undefined) return false;
+    this.table.put({ ...live, ...change, metadata: { ...live.metadata, ...metadata } });
+    return true;
+  }
+
+  /** What a user writes into a WebSocketRebalance; makes one where there is none. */
+  setRebalance(name: string, spec: Spec): void {
+    const live = this.table.get(REBALANCE_KIND, name);
+    const metadata = live?.metadata ?? {
+      name,
+      namespace: "apps",
+      creationTimestamp: new Date(this.nowMs).toISOString(),
+    };
+    const before = record(live?.["spec"]);
+    const object = { apiVersion: API_VERSION, kind: REBALANCE_KIND, ...live, metadata };
+    this.table.put({ ...object, spec: { clusterName: NAME, ...before, ...spec } });
+  }
+
+  get rebalances(): Stored[] {
+    return this.table.list(REBALANCE_KIND);
+  }
+
+  /** As if every pod were scraped each second: its load is its connections, and a part of each hangs on the key of one. */
+  #signals(): ReadonlyMap<string, PodSignal> {
+    return new Map(
+      [...this.fleet.servers.values()]
+        .filter((server) => !this.silentPods.has(server.uid))
+        .map((server) => [server.uid, signalFor(server.connections, this.nowMs)]),
+    );
   }
 
   #patchPod(action: Extract<Action, { kind: "patchPod" }>): boolean {
@@ -362,6 +429,7 @@ export class World {
       replicaSets: "ReplicaSet",
       podDisruptionBudgets: "PodDisruptionBudget",
       configMaps: "ConfigMap",
+      webSocketRebalances: REBALANCE_KIND,
     }[action.resource];
     const live = this.table.get(kind, action.name);
     if (live?.metadata.uid !== action.uid) return false;
@@ -428,24 +496,6 @@ export class World {
   #faultOnce(fault: string): void {
     if (!this.faults.includes(fault)) this.faults.push(fault);
   }
-}
-
-function condition(status: WebSocketClusterStatus | undefined): string {
-  const parts = (status?.conditions ?? [])
-    .filter(
-      ({ type, status: value, reason }) =>
-        type === "Ready" ||
-        type === "Progressing" ||
-        type === "DependenciesReady" ||
-        // Told only where it tells something of its own.
-        (type === "MovesAllowed" && value === "False" && reason !== "DependencyFreeze"),
-    )
-    .map(({ type, status: value, reason }) => `${type}=${value}(${reason})`);
-  const progressing = status?.conditions?.find(({ type }) => type === "Progressing");
-  const told = ["MovingConnections", "GivingBack", "ScalingDown"].includes(progressing?.reason ?? "")
-    ? ""
-    : progressing?.message;
-  return `${parts.join(" ")}${told === undefined || told === "" ? "" : `: ${told}`}`;
 }
 
 function parseOwners(
