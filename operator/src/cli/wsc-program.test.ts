@@ -139,6 +139,40 @@ describe("pause and resume", () => {
   });
 });
 
+describe("rebalance", () => {
+  it("asks for one, approved or only planned, and not twice", async () => {
+    const { wsc, created } = stage();
+    await wsc("rebalance", "chat");
+    const planned = await wsc("rebalance", "chat", "--plan");
+    expect(created).toMatchObject([
+      { kind: "WebSocketRebalance", spec: { clusterName: "chat", approved: true } },
+      { kind: "WebSocketRebalance", spec: { clusterName: "chat" } },
+    ]);
+    expect(planned.text).toContain("wsc rebalance approve chat-");
+    const asked = stage((world) => world.setRebalance("chat-1", {}));
+    expect((await asked.wsc("rebalance", "chat")).code).toBe(3);
+    expect(asked.created).toEqual([]);
+  });
+
+  it("approves, stops and lists, and says when it is too late", async () => {
+    const { wsc, patches } = stage((world) => world.setRebalance("chat-1", {}));
+    expect((await wsc("rebalance", "approve", "chat-1", "-n", "apps")).code).toBe(0);
+    expect((await wsc("rebalance", "stop", "chat-1")).code).toBe(0);
+    expect(patches).toEqual([
+      { kind: "WebSocketRebalance", name: "chat-1", patch: { spec: { approved: true } } },
+      { kind: "WebSocketRebalance", name: "chat-1", patch: { spec: { stopped: true } } },
+    ]);
+    const listed = await wsc("rebalance", "list", "chat");
+    expect(listed.lines.at(-1)).toMatch(/^chat-1 /);
+    const over = stage((world) => {
+      world.setRebalance("chat-1", { stopped: true });
+      world.run(40);
+    });
+    expect((await over.wsc("rebalance", "approve", "chat-1")).code).toBe(3);
+    expect(over.patches).toEqual([]);
+  });
+});
+
 describe("restart", () => {
   it("is now, or at a time", async () => {
     const { wsc, patches } = stage();

@@ -4,6 +4,7 @@ import { abort, approve, type PauseScope, restart, setOperatorPaused, setPaused,
 import type { Answer } from "./answers.ts";
 import { planMovesAnswer } from "./plan-moves.ts";
 import { history, rollback } from "./revisions.ts";
+import { approveRebalance, listRebalances, requestRebalance, stopRebalance } from "./rebalance.ts";
 import { record } from "./record.ts";
 import { statusAnswer } from "./status.ts";
 
@@ -96,6 +97,32 @@ export function wscProgramFor(ports: WscPorts): Command {
   one("rollback revision", "put the specification of an older revision back", rollback);
   one("history", "its revisions and attempts", (target) => history(target));
   one("record attempt", "what was decided in an attempt, when, and why; default: the last one", record);
+
+  const rebalance = onCluster(program.command("rebalance"))
+    .description("even out the load of a cluster now; or approve, stop and list such plans")
+    .argument("<name>", "name of the WebSocketCluster")
+    .option("--plan", "only plan it: it waits to be approved")
+    .action(async (name: string, flags: Flags & { plan?: boolean }) => {
+      const run = ports.withApi(flags, (of) => requestRebalance({ ...of, name }, flags.plan !== true, ports.now()));
+      await finish(run, flags);
+    });
+  for (const [word, description, argument, act] of [
+    ["approve", "let a proposed rebalance run", "name of the WebSocketRebalance", approveRebalance],
+    ["stop", "end a proposed or running rebalance", "name of the WebSocketRebalance", stopRebalance],
+    ["list", "the rebalances of a cluster", "name of the WebSocketCluster", listRebalances],
+  ] as const) {
+    // Flags after the word belong to it, though `rebalance` knows them too.
+    onCluster(rebalance.command(word))
+      .description(description)
+      .argument("<name>", argument)
+      .action(async (name: string, _own: Flags, command: Command) => {
+        const flags: Flags = command.optsWithGlobals();
+        await finish(
+          ports.withApi(flags, (of) => act({ ...of, name })),
+          flags,
+        );
+      });
+  }
 
   for (const [word, paused] of [
     ["pause", true],

@@ -1,6 +1,7 @@
 // What the small world measures of a pod, and how it tells a status in one line. Test code only.
 import type { WebSocketClusterStatus } from "@wscluster/crds";
 import type { PodSignal } from "../../signals/index.ts";
+import { record } from "./workloads.ts";
 
 /** One good scrape; a pod's load is its connections. */
 export function signalFor(connections: number, atMs: number): PodSignal {
@@ -43,4 +44,21 @@ export function conditionText(status: WebSocketClusterStatus | undefined): strin
     ? ""
     : progressing?.message;
   return `${parts.join(" ")}${told === undefined || told === "" ? "" : `: ${told}`}`;
+}
+
+export function parseOwners(
+  value: unknown,
+): { apiVersion: string; kind: string; name: string; uid: string; controller: boolean }[] {
+  return Array.isArray(value)
+    ? value.map((owner: unknown) => {
+        const { apiVersion, kind, name, uid } = record(owner);
+        return {
+          apiVersion: String(apiVersion),
+          kind: String(kind),
+          name: String(name),
+          uid: String(uid),
+          controller: true,
+        };
+      })
+    : [];
 }

@@ -26,7 +26,7 @@ import type { Action, Plan } from "../plan.ts";
 import { judgeStatus } from "../status-writer.ts";
 import { Fleet } from "./fleet.ts";
 import { ObjectTable, type Stored } from "./objects.ts";
-import { conditionText, signalFor } from "./telling.ts";
+import { conditionText, parseOwners, signalFor } from "./telling.ts";
 import { seededRandom } from "../../runtime/seeded-random.ts";
 import { shuffled } from "./random.ts";
 import { deletePod, mayEvict, podViews, record, runKubelet, runReplicaSets, runTerminations } from "./workloads.ts";
@@ -496,21 +496,4 @@ export class World {
   #faultOnce(fault: string): void {
     if (!this.faults.includes(fault)) this.faults.push(fault);
   }
-}
-
-function parseOwners(
-  value: unknown,
-): { apiVersion: string; kind: string; name: string; uid: string; controller: boolean }[] {
-  return Array.isArray(value)
-    ? value.map((owner: unknown) => {
-        const { apiVersion, kind, name, uid } = record(owner);
-        return {
-          apiVersion: String(apiVersion),
-          kind: String(kind),
-          name: String(name),
-          uid: String(uid),
-          controller: true,
-        };
-      })
-    : [];
 }

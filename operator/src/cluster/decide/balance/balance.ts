@@ -176,6 +176,7 @@ function advancedRequest(
   const { facts } = input;
   const { proposal: before, spec } = request;
   if (before === undefined) {
+    if (spec.stopped === true) return stoppedUnplanned(facts.nowMs);
     const plan = facts.balance?.requestPlan;
     return plan === undefined ? undefined : proposalFor(plan, facts.nowMs);
   }
@@ -189,6 +190,22 @@ function advancedRequest(
   });
   if (!waits || next.state !== "Proposed") return next;
   return { ...next, reason: "Held", message: `approved; waits: ${hold ?? "another rebalance runs"}` };
+}
+
+/** Stopped before anything was known of the load. */
+function stoppedUnplanned(nowMs: number): Proposal {
+  return {
+    state: "Stopped",
+    reason: "StoppedByUser",
+    message: "stopped before it was planned",
+    createdAtMs: nowMs,
+    sinceMs: nowMs,
+    progressAtMs: nowMs,
+    settled: 0,
+    moves: [],
+    beforePercent: 0,
+    predictedPercent: 0,
+  };
 }
 
 function advanced(
