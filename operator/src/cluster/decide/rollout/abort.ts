@@ -1,5 +1,5 @@
 // Giving a candidate up: everybody goes back to stable, also those of a set that was overtaken before. Pure.
-import { nameOf, hasTraffic, type PlannedSet } from "../sets.ts";
+import { hasTraffic, type PlannedSet } from "../sets.ts";
 import { patchCommand } from "./commands.ts";
 import type { Draft } from "./draft.ts";
 
@@ -43,9 +43,4 @@ export function fail(
 
 export function stepText({ step, trial }: Pick<PlannedSet, "step" | "trial">): string {
   return step === "trial" && trial !== undefined ? `${step} ${trial.index + 1} (${trial.phase})` : step;
-}
-
-/** `attempt R/1: blue (R)` is of no use to somebody who wants to know which of two is meant; this names both. */
-export function pairText(stable: PlannedSet | undefined, candidate: PlannedSet): string {
-  return stable === undefined ? nameOf(candidate) : `${nameOf(stable)} to ${nameOf(candidate)}`;
 }
