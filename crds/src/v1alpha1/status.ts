@@ -87,7 +87,7 @@ export const rolloutStatus = z.strictObject({
     .max(64)
     .optional()
     .describe(
-      "What holds the pace down: Nothing, Budget (`moves.maxPerSecond`), Pressure (of those who take in), TargetsFull, NoTarget, MovesPaused, DependencyFreeze or NotHandedOver.",
+      "What holds the pace down: Nothing, Budget (`moves.maxPerSecond`), Pressure (of those who take in), TargetsFull, NoTarget, RolloutPaused, MovesPaused, DependencyFreeze or NotHandedOver.",
     ),
   waiting: z
     .strictObject({

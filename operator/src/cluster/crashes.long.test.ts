@@ -50,3 +50,36 @@ it("comes to the same end wherever the operator dies", () => {
     expect({ action, end: endOf(world) }).toEqual({ action, end });
   }
 }, 120_000);
+
+/** A rollout in slices and steps, with an approval in it: what it has done so far is on the ReplicaSets only. */
+function tellSlices(crashAfter: number | undefined): World {
+  const rollout = {
+    retainSeconds: 2,
+    surgePercent: 50,
+    promotion: "Manual",
+    steps: [{ newConnectionsPercent: 10, movePercent: 10, pauseSeconds: 1 }],
+  };
+  const world = new World({ ...SPEC, rollout, moves: { maxPerSecond: 20 } });
+  world.run(8);
+  world.fleet.arrive(30);
+  world.crashAfter = crashAfter;
+  world.setSpec({ server: { image: "chat:2" } });
+  world.run(30, () => world.status.rollout?.waiting?.reason === "AwaitingApproval");
+  const approvedAttempt = world.facts().sets.find((set) => set.role === "candidate")?.attempt ?? "";
+  world.setSpec({ rollout: { ...rollout, approvedAttempt } });
+  world.run(90, () => world.status.conditions?.some(({ reason }) => reason === "Complete") === true);
+  world.run(10);
+  return world;
+}
+
+it("comes to the same end of a rollout in slices wherever the operator dies", () => {
+  const whole = tellSlices(undefined);
+  expect(whole.faults).toEqual([]);
+  const end = endOf(whole);
+  expect(end).toMatchObject({ connections: 30, pods: [{ traffic: "active" }, { traffic: "active" }] });
+  for (let action = 1; action <= whole.actions; action++) {
+    const world = tellSlices(action);
+    expect({ action, faults: world.faults }).toEqual({ action, faults: [] });
+    expect({ action, end: endOf(world) }).toEqual({ action, end });
+  }
+}, 120_000);
