@@ -1,11 +1,11 @@
-// Metrics from a table of rows; the only file that knows prom-client. Not here: the tables.
+// Metrics from a table of rows; with metric-cells.ts the only file that knows prom-client. Not here: the tables.
 
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
+import { Gauge, Registry, collectDefaultMetrics } from "prom-client";
 import type { MetricRow } from "@wscluster/protocol";
+import { CellCounter, CellHistogram } from "./metric-cells.ts";
+import type { Labels } from "./metric-cells.ts";
 
 export type MetricTable = Readonly<Record<string, MetricRow>>;
-
-type Labels = Readonly<Record<string, string>>;
 
 /** Values by name; a name that is not in the table does not compile. */
 export type Metrics<Name extends string> = {
@@ -27,7 +27,7 @@ export class MetricError extends Error {
 export function createMetrics<T extends MetricTable>(table: T, withProcess = false): Metrics<keyof T & string> {
   const registry = new Registry();
   if (withProcess) collectDefaultMetrics({ register: registry });
-  const entries = new Map<string, Counter | Gauge | Histogram>();
+  const entries = new Map<string, CellCounter | Gauge | CellHistogram>();
   for (const [name, row] of Object.entries(table)) entries.set(name, metricFor(name, row, registry));
 
   function get<K>(name: string, kind: abstract new (...args: never[]) => K): K {
@@ -37,23 +37,24 @@ export function createMetrics<T extends MetricTable>(table: T, withProcess = fal
   }
 
   return {
-    add: (name, amount = 1, labels = {}) => get(name, Counter).inc(labels, amount),
+    add: (name, amount = 1, labels = NO_LABELS) => get(name, CellCounter).add(amount, labels),
     set: (name, value, labels = {}) => get(name, Gauge).set(labels, value),
-    observe: (name, value, labels = {}) => get(name, Histogram).observe(labels, value),
+    observe: (name, value, labels = NO_LABELS) => get(name, CellHistogram).note(value, labels),
     remove: (name, labels) => get(name, Gauge).remove(labels),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };
 }
 
-function metricFor(name: string, row: MetricRow, registry: Registry): Counter | Gauge | Histogram {
-  const config = { name, help: row.help, labelNames: [...(row.labels ?? [])], registers: [registry] };
+const NO_LABELS: Labels = {};
+
+function metricFor(name: string, row: MetricRow, registry: Registry): CellCounter | Gauge | CellHistogram {
   switch (row.kind) {
     case "counter":
-      return new Counter(config);
+      return new CellCounter(name, row, registry);
     case "gauge":
-      return new Gauge(config);
+      return new Gauge({ name, help: row.help, labelNames: [...(row.labels ?? [])], registers: [registry] });
     case "histogram":
-      return new Histogram(row.buckets ? { ...config, buckets: [...row.buckets] } : config);
+      return new CellHistogram(name, row, registry);
   }
 }

@@ -167,6 +167,7 @@ export class MemoryBroker implements Broker {
   readonly #policy: () => BrokerPolicy;
   readonly #drops: (publication: Publication) => boolean;
   readonly #subscribed = new Set<string>();
+  #heard: Publication[] = [];
   #key: string | undefined;
 
   constructor(options: MemoryBrokerOptions = {}) {
@@ -244,8 +245,15 @@ export class MemoryBroker implements Broker {
   // Delivered later, as over a network: a subscriber must never rely on hearing its own publication before the answer.
   #hear(publication: Publication): void {
     if (!this.#subscribed.has(publication.stream) || this.#drops(publication)) return;
-    setImmediate(() => this.listener?.publication(publication));
+    // One turn for all that were published in this one.
+    if (this.#heard.push(publication) === 1) setImmediate(this.#tellHeard);
   }
+
+  readonly #tellHeard = (): void => {
+    const heard = this.#heard;
+    this.#heard = [];
+    for (const publication of heard) this.listener?.publication(publication);
+  };
 
   publishEphemeral(stream: string, user: string, data: string): void {
     const bytes = Buffer.from(data);

@@ -22,7 +22,7 @@ export const DEFAULT_MARKS: QueueMarks = { softBytes: 256 * 1024, hardBytes: 102
 export interface SocketOwner {
   onText(text: string): void;
   /** A message that is no text. */
-  onBinary(): void;
+  onBinary(data: Buffer): void;
   onDrained(): void;
   /** Once. `byClient`: the client's close frame came first. */
   onClosed(code: number): void;
@@ -187,8 +187,9 @@ function onMessage(this: WebSocket, data: WebSocket.RawData, isBinary: boolean):
   if (!(this instanceof Carrier)) return;
   const owner = this.client?.owner;
   if (!owner) return;
-  if (isBinary) owner.onBinary();
-  else if (Buffer.isBuffer(data)) {
+  if (!Buffer.isBuffer(data)) return;
+  if (isBinary) owner.onBinary(data);
+  else {
     this.client?.onMessageBytes?.(data.length);
     owner.onText(data.toString());
   }

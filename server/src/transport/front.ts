@@ -49,12 +49,28 @@ export type FrontOptions = {
   readonly lobby: Partial<LobbySettings> | undefined;
   /** How long a client may take for its request's headers. Default 5 s. */
   readonly headersTimeoutMs: number | undefined;
+  /** Other bounds of what a client sends; for tests of the transport alone. */
+  readonly messages?: MessageLimits;
 };
 
 export type FrontHooks = {
   readonly tick: OutputTick;
   onSocket(socket: ClientSocket): void;
   onRefused(status: number): void;
+};
+
+export type MessageLimits = {
+  /** Bytes. */
+  readonly maxPayload: number;
+  readonly maxFragments: number;
+  readonly maxBufferedChunks: number;
+};
+
+const MESSAGE_LIMITS: MessageLimits = {
+  maxPayload: WIRE_DEFAULTS.maxPayloadBytes,
+  // Tiny fragments cost memory beyond maxPayload (GHSA of ws 8.21.0): far fewer than its defaults do for us.
+  maxFragments: 1_024,
+  maxBufferedChunks: 4_096,
 };
 
 const HANDSHAKE_BACKLOG = 4_096;
@@ -84,10 +100,8 @@ export class Front {
       WebSocket: Carrier,
       clientTracking: false,
       perMessageDeflate: false,
-      maxPayload: WIRE_DEFAULTS.maxPayloadBytes,
-      // Tiny fragments cost memory beyond maxPayload (GHSA of ws 8.21.0): far fewer than its defaults do for us.
-      maxFragments: 1_024,
-      maxBufferedChunks: 4_096,
+      ...MESSAGE_LIMITS,
+      ...options.messages,
       closeTimeout: 5_000,
       handleProtocols: () => SUBPROTOCOL,
     };

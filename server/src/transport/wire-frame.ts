@@ -1,14 +1,24 @@
 // Complete WebSocket frames (RFC 6455 section 5.2) made once and shared between sockets. Pure. Not here: reading (ws does that).
 
 const FIN_TEXT = 0x81;
+const FIN_BINARY = 0x82;
 const FIN_PING = 0x89;
 
 /** One unmasked text frame around the payload. */
 export function textFrame(payload: string | Buffer): Buffer {
+  return frameOf(FIN_TEXT, payload);
+}
+
+/** One unmasked binary frame around the payload. */
+export function binaryFrame(payload: Buffer): Buffer {
+  return frameOf(FIN_BINARY, payload);
+}
+
+function frameOf(first: number, payload: string | Buffer): Buffer {
   const length = typeof payload === "string" ? Buffer.byteLength(payload) : payload.length;
   const headerLength = length < 126 ? 2 : length < 65_536 ? 4 : 10;
   const frame = Buffer.allocUnsafe(headerLength + length);
-  frame[0] = FIN_TEXT;
+  frame[0] = first;
   if (headerLength === 2) {
     frame[1] = length;
   } else if (headerLength === 4) {
