@@ -1,8 +1,6 @@
 // The transport alone with an owner that sends back what it gets: what conformance suites talk to. Not here: sessions.
 
-import { pathToFileURL } from "node:url";
-import { ClientSocket } from "../client-socket.ts";
-import type { SocketOwner } from "../client-socket.ts";
+import type { ClientSocket, SocketOwner } from "../client-socket.ts";
 import { Front } from "../front.ts";
 import { OutputTick } from "../tick.ts";
 import { binaryFrame, textFrame } from "../wire-frame.ts";
@@ -61,9 +59,4 @@ export function createEchoServer(port: number): Front {
       onRefused: () => {},
     },
   );
-}
-
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const port = await createEchoServer(Number(process.argv[2] ?? 0)).start();
-  process.stdout.write(`${port}\n`);
 }
