@@ -37,6 +37,14 @@ export const SERVER_VARIABLES = z.object({
   WSC_ADMIN_PORT: port.default(8_081).describe("Port for probes, metrics and the pod contract; 0 picks a free one."),
   WSC_HOST: z.string().optional().describe("Address to listen on; absent = all."),
   WSC_PATH: z.string().startsWith("/", "must start with /").default("/ws").describe("Path of WebSocket upgrades."),
+  WSC_TLS_CERT_FILE: z
+    .string()
+    .optional()
+    .describe("PEM file with the certificate of the client port, and those above it; absent = no TLS in the pod."),
+  WSC_TLS_KEY_FILE: z
+    .string()
+    .optional()
+    .describe("PEM file with its key. Both files are read again when they change; open connections stay."),
   WSC_MODE: z.enum(["active", "preview", "none"]).default("active").describe("Mode at birth: active, preview or none."),
   WSC_REDIS_URL: z
     .string()

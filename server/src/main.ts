@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The server process: environment, signals, exit code. Not here: the server (pod.ts).
 
+import type { Logger } from "@wscluster/platform";
 import { configHelp, createLogger, handleSignals, loadConfig, settingsHelp } from "@wscluster/platform";
 import { MemoryBroker } from "./broker/memory.ts";
 import type { Broker, BrokerPolicy } from "./broker/port.ts";
@@ -8,6 +9,7 @@ import { RedisBroker } from "./broker/redis.ts";
 import { LIVE_FILE, SERVER_VARIABLES, hooksOf, identityOptionsOf, limitsOf } from "./config.ts";
 import type { ServerVariables } from "./config.ts";
 import { createLiveFile } from "./live-file.ts";
+import { TlsFiles } from "./transport/tls-files.ts";
 import { Pod } from "./pod.ts";
 
 const EXIT_USAGE = 2;
@@ -77,6 +79,7 @@ async function run(variables: ServerVariables): Promise<void> {
     adminKeys: variables.WSC_ADMIN_KEYS,
     ticketKeys: variables.WSC_TICKET_KEYS,
     ...identityOptionsOf(variables),
+    ...tlsOf(variables, log),
     lobby: {
       perSecond: variables.WSC_NEW_CONNECTIONS_PER_SECOND,
       brakeWaitMs: variables.WSC_STORM_WAIT_MS,
@@ -105,6 +108,18 @@ async function run(variables: ServerVariables): Promise<void> {
   );
   await pod.start();
   file.start();
+}
+
+function tlsOf(
+  { WSC_TLS_CERT_FILE: certFile, WSC_TLS_KEY_FILE: keyFile }: ServerVariables,
+  log: Logger,
+): { readonly tls?: TlsFiles } {
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new Error("WSC_TLS_CERT_FILE and WSC_TLS_KEY_FILE go together; set both or none");
+  }
+  if (certFile === undefined || keyFile === undefined) return {};
+  const onProblem = (problem: string) => log.warn({ certFile, problem }, "the certificate before stays in force");
+  return { tls: new TlsFiles({ certFile, keyFile, onProblem }) };
 }
 
 main().catch((error: unknown) => {

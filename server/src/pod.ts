@@ -199,6 +199,7 @@ export class Pod {
         addressHeader: options.addressHeader,
         tokenCookie: options.tokenCookie,
         admitsSocket: (address) => this.#limits.admitsSocket(address),
+        tls: options.tls,
         lobby: options.lobby,
         headersTimeoutMs: options.headersTimeoutMs,
       },

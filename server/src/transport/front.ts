@@ -1,6 +1,7 @@
 // The client port: health answer, WebSocket upgrades, refusals as real HTTP statuses. Not here: who is let in (admission.ts), frames.
 
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -24,6 +25,7 @@ import { UPGRADE_ERRORS, refusalOf, refusalText } from "./errors.ts";
 import type { UpgradeErrorCode } from "./errors.ts";
 import { LOBBY_DEFAULTS, Lobby } from "./lobby.ts";
 import type { Arriving, LobbySettings } from "./lobby.ts";
+import type { TlsFiles } from "./tls-files.ts";
 import type { OutputTick } from "./tick.ts";
 
 export type FrontOptions = {
@@ -45,6 +47,8 @@ export type FrontOptions = {
   readonly admitsSocket: (address: string) => boolean;
   /** Cookie that carries a token; heeded only where origins are checked, else any page could use its visitor's. */
   readonly tokenCookie: string | undefined;
+  /** Certificate of the port; absent = without TLS. */
+  readonly tls?: TlsFiles | undefined;
   /** Absent = `LOBBY_DEFAULTS`. */
   readonly lobby: Partial<LobbySettings> | undefined;
   /** How long a client may take for its request's headers. Default 5 s. */
@@ -118,8 +122,13 @@ export class Front {
       connectionsCheckingInterval: Math.min(1_000, headersTimeout / 2),
       keepAliveTimeout: 5_000,
     };
-    const server = createServer(limits, (request, response) => this.#onRequest(request, response));
+    const onRequest = (request: IncomingMessage, response: ServerResponse) => this.#onRequest(request, response);
+    const { tls } = this.#options;
+    const server = tls
+      ? createTlsServer({ ...limits, ...(await tls.first()), minVersion: "TLSv1.2" }, onRequest)
+      : createServer(limits, onRequest);
     this.#server = server;
+    if (tls && "setSecureContext" in server) tls.watch((pair) => server.setSecureContext(pair));
     server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       this.#onUpgrade(request, socket as Socket, head);
     });
@@ -140,6 +149,7 @@ export class Front {
   /** Refuses all new sockets from now on. */
   refuse(): void {
     this.#stopping = true;
+    this.#options.tls?.stop();
     this.lobby.stop();
   }
 
