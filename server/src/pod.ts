@@ -25,8 +25,10 @@ import { ReceiptView } from "./drain/receipt-view.ts";
 import { OwnDrain } from "./drain/own-drain.ts";
 import { peersAdmission } from "./drain/self-drain.ts";
 import { Hub } from "./hub/hub.ts";
+import { StorePoll } from "./hub/store-poll.ts";
 import type { PodOptions } from "./pod-options.ts";
 import { Connection } from "./session/connection.ts";
+import { connectionsOf, type ConnectionEntry } from "./session/directory.ts";
 import { Control } from "./session/control.ts";
 import { PlainConnection } from "./session/plain-connection.ts";
 import { ProbeConnection, probeContextFor } from "./session/probe-connection.ts";
@@ -37,7 +39,6 @@ import { sessionEnded } from "./session/ended.ts";
 import { Registry } from "./session/registry.ts";
 import { Limits, NO_LIMITS } from "./limits/limits.ts";
 import { hubHooksFor } from "./telemetry/hub-hooks.ts";
-import { timed } from "./telemetry/response.ts";
 import { Vitals } from "./telemetry/vitals.ts";
 import { DEFAULT_MARKS } from "./transport/client-socket.ts";
 import { Front } from "./transport/front.ts";
@@ -85,8 +86,7 @@ export class Pod {
   #terminating = false;
   #killed = false;
   #hasBeenReady = false;
-  #needsResync = false;
-  #polling = false;
+  readonly #storePoll: StorePoll;
   #peers: readonly PodEntry[] = [];
   #termination: Promise<void> | undefined;
   readonly #ownDrain: OwnDrain;
@@ -118,6 +118,12 @@ export class Pod {
           this.#vitals.sampler.messagesOut += count;
         },
       }),
+    });
+    this.#storePoll = new StorePoll({
+      broker,
+      hub: this.hub,
+      metrics: this.metrics,
+      onAnswer: () => this.#store.answered(),
     });
     this.#vitals = new Vitals(
       {
@@ -242,7 +248,7 @@ export class Pod {
       control: (message) => this.#context.control.onMessage(message),
       presence: (event) => this.#context.presence.onEvent(event),
       resync: () => {
-        this.#needsResync = true;
+        this.#storePoll.resync();
         this.#context.presence.resync();
         void this.#poll();
       },
@@ -307,24 +313,7 @@ export class Pod {
   }
 
   async #poll(): Promise<void> {
-    if (this.#polling || this.#killed) return;
-    this.#polling = true;
-    try {
-      const { broker } = this.#options;
-      // Taken down only after the comparison: a failure leaves it to the next poll.
-      const all = this.#needsResync;
-      const changed = await timed(this.metrics, "store", () =>
-        all ? broker.moved(this.hub) : broker.changed(this.hub),
-      );
-      if (all) this.#needsResync = false;
-      this.#store.answered();
-      const streams = new Set([...changed, ...this.hub.suspects()]);
-      if (streams.size > 0) await this.hub.verify(streams);
-    } catch {
-      // Counted by the silence since the last answer.
-    } finally {
-      this.#polling = false;
-    }
+    if (!this.#killed) await this.#storePoll.look();
   }
 
   async #beat(gone = false): Promise<void> {
@@ -411,6 +400,11 @@ export class Pod {
       speaks: FORMAT_VERSIONS,
     };
     return { ...state, receipts: await this.#receipts.totals() };
+  }
+
+  /** One user's connections on all pods. Rejects with `BrokerUnavailable`. */
+  connectionsOf(tenant: string, user: string): Promise<readonly ConnectionEntry[]> {
+    return connectionsOf(this.#context, tenant, user);
   }
 
   /** Asks one connection to move now, outside any grant. For tests and tools. */

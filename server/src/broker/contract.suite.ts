@@ -258,6 +258,26 @@ export function describeBroker(name: string, open: () => Promise<BrokerStage>): 
         expect(await b.loadSession("s2")).toBeUndefined();
       });
 
+      it("are found by their user, on whatever pod, until they end", async () => {
+        const ids = async () => (await b.sessionsOf("t", "u")).map(({ row: { id, owner } }) => [id, owner]);
+        const owned = { ...row("s1"), tenant: "t", user: "u" };
+        expect(await ids()).toEqual([]);
+        await a.createSession(owned);
+        await a.createSession({ ...owned, id: "s2", owner: "pod-b" });
+        await a.createSession({ ...owned, id: "s3", user: "other" });
+        expect(new Set(await ids())).toEqual(
+          new Set([
+            ["s1", owned.owner],
+            ["s2", "pod-b"],
+          ]),
+        );
+        await b.takeOver("s1", 1, "pod-c");
+        expect(await ids()).toContainEqual(["s1", "pod-c"]);
+        expect(await a.endSession("s1", 1)).toBe(false);
+        expect(await a.endSession("s1", 2)).toBe(true);
+        await expect.poll(ids).toEqual([["s2", "pod-b"]]);
+      });
+
       it("change channels only in their present generation", async () => {
         await a.createSession(row("s1"));
         expect(await a.changeChannels("s1", 1, ["two", "c:odd"], ["one"])).toBe(true);

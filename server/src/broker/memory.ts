@@ -392,6 +392,13 @@ export class MemoryBroker implements Broker {
     return session ? this.store.sessions.delete(id) : false;
   }
 
+  async sessionsOf(tenant: string, user: string): Promise<readonly LoadedSession[]> {
+    this.#reach();
+    const own = [...this.store.sessions.values()].filter(({ row }) => row.tenant === tenant && row.user === user);
+    const loaded = await Promise.all(own.toReversed().map(({ row }) => this.loadSession(row.id)));
+    return loaded.flatMap((session) => session ?? []);
+  }
+
   async countReceipts(counts: Parameters<Broker["countReceipts"]>[0]): Promise<void> {
     this.#reach();
     await Promise.resolve();

@@ -169,6 +169,8 @@ export interface Broker {
 
   createSession(row: SessionRow): Promise<void>;
   loadSession(id: string): Promise<LoadedSession | undefined>;
+  /** Sessions of one user, on whatever pod, newest first; also those that are broken and may yet resume. */
+  sessionsOf(tenant: string, user: string): Promise<readonly LoadedSession[]>;
   /** False when the generation is not `g` any more: nothing was changed. */
   changeChannels(id: string, g: number, add: readonly string[], remove: readonly string[]): Promise<boolean>;
   /** Sets or (`undefined`) removes a note of the session. False when the generation is not `g` any more. */

@@ -32,6 +32,7 @@ import { ephemeralMessage, ephemeralOf, publicationOf } from "./redis/stored-mes
 import { RedisCursors } from "./redis/cursors.ts";
 import { RedisPresence, presenceEventOf } from "./redis/presence.ts";
 import { fieldsOf, generationOf, list, podEntryOf, sessionRowOf, text, texts } from "./redis/replies.ts";
+import { UserSessions } from "./redis/user-sessions.ts";
 import { StreamReads } from "./redis/stream-reads.ts";
 import type { Subscriptions } from "./redis/subscriber-link.ts";
 
@@ -67,6 +68,7 @@ export class RedisBroker implements Broker {
   readonly #commands: Commands;
   readonly #subscriber: Subscriptions;
   readonly #reads: StreamReads;
+  readonly #userSessions: UserSessions;
   readonly #streamOf = new Map<string, string>();
   readonly #heldBySlot: readonly Set<string>[] = SLOTS.map(() => new Set<string>());
   readonly #seenSeq = new Map<number, number>();
@@ -105,6 +107,11 @@ export class RedisBroker implements Broker {
       subscribe: (place) => this.subscribe(place),
       unsubscribe: (place) => this.unsubscribe(place),
       ttlMs: () => options.policy().metaTtlMs,
+    });
+    this.#userSessions = new UserSessions(this.#keys, {
+      plain: (command, keys, args) => this.#plain(command, keys, args, true),
+      maxAgeMs: () => options.policy().sessionMaxAgeMs,
+      now: Date.now,
     });
   }
 
@@ -301,7 +308,9 @@ export class RedisBroker implements Broker {
     for (const channel of channels) fields.push(`c:${channel}`, "1");
     for (const [name, value] of Object.entries(notes ?? {})) fields.push(`n:${name}`, value);
     const { sessionMaxAgeMs } = this.#options.policy();
+    const listed = this.#userSessions.add(`${row.tenant}/${row.user}`, id).catch(() => {});
     await this.#script(scripts.CREATE_SESSION, [this.#keys.session(id)], [String(sessionMaxAgeMs), ...fields]);
+    await listed;
   }
 
   async loadSession(id: string): Promise<LoadedSession | undefined> {
@@ -377,7 +386,20 @@ export class RedisBroker implements Broker {
   }
 
   async endSession(id: string, g: number): Promise<boolean> {
-    return Number(await this.#script(scripts.END_SESSION, [this.#keys.session(id)], [String(g)])) === 1;
+    const user = text(await this.#script(scripts.END_SESSION, [this.#keys.session(id)], [String(g)]));
+    if (user === "") return false;
+    // Left over, it is found out by whoever looks.
+    this.#userSessions.remove(user, [id]).catch(() => {});
+    return true;
+  }
+
+  async sessionsOf(tenant: string, user: string): Promise<readonly LoadedSession[]> {
+    const name = `${tenant}/${user}`;
+    const ids = await this.#userSessions.of(name);
+    const loaded = await Promise.all(ids.map(async (id) => [id, await this.loadSession(id)] as const));
+    const over = loaded.flatMap(([id, session]) => (session ? [] : [id]));
+    this.#userSessions.remove(name, over).catch(() => {});
+    return loaded.flatMap(([, session]) => session ?? []);
   }
 
   #sessionKeys(id: string): readonly string[] {

@@ -35,6 +35,8 @@ export function keysFor(prefix: string) {
     cursors: (stream: string) => `${base(stream)}:cur:${stream}`,
     /** Presence of a channel, by the place's name. */
     presence: (place: string) => `${base(place)}:pres:${place}`,
+    /** Sessions of a user, by TENANT/USER. */
+    userSessions: (user: string) => `${base(user)}:us:${user}`,
     session: (id: string) => `${base(id)}:sess:${id}`,
     seq: (slot: number) => `${prefix}:${tag(slot)}:seq`,
     recent: (slot: number) => `${prefix}:${tag(slot)}:recent`,

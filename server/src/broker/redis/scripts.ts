@@ -219,8 +219,10 @@ return redis.call('HGETALL', KEYS[1])
 export const END_SESSION: Script = {
   name: "end-session",
   lua: `
-if redis.call('HGET', KEYS[1], 'g') ~= ARGV[1] then return 0 end
-return redis.call('DEL', KEYS[1])
+local row = redis.call('HMGET', KEYS[1], 'g', 'tenant', 'user')
+if row[1] ~= ARGV[1] then return '' end
+redis.call('DEL', KEYS[1])
+return (row[2] or '') .. '/' .. (row[3] or '')
 `,
 };
 
