@@ -148,6 +148,8 @@ export type PublicationFrame = {
   readonly o: number;
   /** Present on the first message of a life, live, replayed and in pages alike, so that the bytes are the same for everybody. */
   readonly e?: string;
+  /** W3C `traceparent` of a message that is traced. */
+  readonly x?: string;
   /** User that published. */
   readonly p: string;
   /** Microseconds since 1970 by the store's clock, never falling within a stream. */

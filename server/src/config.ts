@@ -129,6 +129,15 @@ export const SERVER_VARIABLES = z.object({
     .default(300)
     .describe("Grace between SIGTERM and the end, as in the pod's spec."),
   WSC_CONFIG_FILE: z.string().optional().describe("JSON file with the settings that change while running."),
+  WSC_TRACING_URL: z
+    .url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" })
+    .optional()
+    .describe(
+      "Where OpenTelemetry spans go, OTLP over HTTP (http://collector:4318/v1/traces); absent = nothing is traced.",
+    ),
+  WSC_TRACING_PERMILLE: integerVariable({ min: 1, max: 1_000 })
+    .default(10)
+    .describe("Of 1,000 published messages so many are traced, from the publish through the store to the sockets."),
   WSC_LOG_LEVEL: z.enum(LOG_LEVELS).default("info").describe("Least severe level that is logged."),
 });
 

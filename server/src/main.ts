@@ -9,6 +9,7 @@ import { RedisBroker } from "./broker/redis.ts";
 import { LIVE_FILE, SERVER_VARIABLES, hooksOf, identityOptionsOf, limitsOf } from "./config.ts";
 import type { ServerVariables } from "./config.ts";
 import { createLiveFile } from "./live-file.ts";
+import type { Tracing } from "./telemetry/tracing.ts";
 import { TlsFiles } from "./transport/tls-files.ts";
 import { Pod } from "./pod.ts";
 
@@ -64,6 +65,7 @@ async function run(variables: ServerVariables): Promise<void> {
   if (variables.WSC_TOKEN_COOKIE !== undefined && variables.WSC_ALLOWED_ORIGINS.length === 0) {
     log.warn("WSC_TOKEN_COOKIE is not heeded: without WSC_ALLOWED_ORIGINS any page could use its visitor's cookie");
   }
+  const tracing = await tracingOf(variables);
   const pod = new Pod({
     broker,
     log,
@@ -80,6 +82,7 @@ async function run(variables: ServerVariables): Promise<void> {
     ticketKeys: variables.WSC_TICKET_KEYS,
     ...identityOptionsOf(variables),
     ...tlsOf(variables, log),
+    tracing,
     lobby: {
       perSecond: variables.WSC_NEW_CONNECTIONS_PER_SECOND,
       brakeWaitMs: variables.WSC_STORM_WAIT_MS,
@@ -93,13 +96,16 @@ async function run(variables: ServerVariables): Promise<void> {
     process,
     (signal) => {
       log.info({ signal }, "ending");
-      void pod.terminate().then(
-        () => process.exit(0),
-        (error: unknown) => {
-          log.error({ err: error }, "cannot end in order");
-          process.exit(1);
-        },
-      );
+      void pod
+        .terminate()
+        .then(() => tracing?.stop().catch(() => {}))
+        .then(
+          () => process.exit(0),
+          (error: unknown) => {
+            log.error({ err: error }, "cannot end in order");
+            process.exit(1);
+          },
+        );
     },
     (signal) => {
       log.warn({ signal }, "second signal: ending now");
@@ -108,6 +114,18 @@ async function run(variables: ServerVariables): Promise<void> {
   );
   await pod.start();
   file.start();
+}
+
+// Loaded only where it is used: the library costs memory and time to start.
+async function tracingOf(variables: ServerVariables): Promise<Tracing | undefined> {
+  const { WSC_TRACING_URL: to, WSC_TRACING_PERMILLE: permille, WSC_POD_NAME: pod } = variables;
+  if (to === undefined) return undefined;
+  const { startTracing } = await import("./telemetry/otel.ts");
+  const attributes = {
+    "service.namespace": `${variables.WSC_NAMESPACE}/${variables.WSC_CLUSTER}`,
+    ...(pod === undefined ? {} : { "k8s.pod.name": pod, "service.instance.id": pod }),
+  };
+  return startTracing({ to, permille, attributes });
 }
 
 function tlsOf(

@@ -2,6 +2,7 @@
 
 import type { PodMode } from "@wscluster/protocol";
 import type { ServicesOptions } from "./app/services.ts";
+import type { Tracing } from "./telemetry/tracing.ts";
 import type { TlsFiles } from "./transport/tls-files.ts";
 import type { LobbySettings } from "./transport/lobby.ts";
 import type { QueueMarks } from "./transport/client-socket.ts";
@@ -25,6 +26,8 @@ export type PodOptions = ServicesOptions & {
   readonly marks?: QueueMarks;
   readonly helloDeadlineMs?: number;
   readonly headersTimeoutMs?: number;
+  /** Absent = nothing is traced. */
+  readonly tracing?: Tracing | undefined;
   /** Certificate of the client port; absent = without TLS. */
   readonly tls?: TlsFiles;
   /** How those who come at once are let in. */

@@ -112,6 +112,7 @@ export class Pod {
       now: Date.now,
       markDirty: (channel) => this.#tick.markChannel(channel),
       namespaces: () => options.settings().namespaces,
+      ...(options.tracing ? { onTraced: options.tracing.deliver } : {}),
       ...hubHooksFor({
         metrics: this.metrics,
         onMessagesOut: (count) => {
@@ -184,6 +185,7 @@ export class Pod {
       metrics: this.metrics,
       log: options.log,
       limits: this.#limits,
+      tracing: options.tracing,
       onMessage: () => {
         this.#vitals.sampler.messagesIn += 1;
       },

@@ -44,6 +44,7 @@ export const SERVER_FRAME_ROWS: FrameRows<ServerFrame> = {
       c: CHANNEL,
       o: ["integer", "Offset."],
       e: ["text", "Epoch; present on the first message of an epoch only.", "optional"],
+      x: ["text", "W3C `traceparent` of a message that is traced.", "optional"],
       p: PUBLISHER,
       ts: ["µs", "When it was stored, since 1970 by the store's clock; never falls within a channel."],
       d: DATA,

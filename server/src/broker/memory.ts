@@ -220,6 +220,7 @@ export class MemoryBroker implements Broker {
       ...(offset === stream.start ? { prev: { epoch: before?.[0] ?? "", offset: before?.[1] ?? 0 } } : {}),
       ts: stream.lastTs,
       user,
+      ...(request.trace === undefined ? {} : { trace: request.trace }),
       data: Buffer.from(data),
     };
     stream.top = offset;

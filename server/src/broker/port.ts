@@ -27,6 +27,8 @@ export type Publication = {
   /** Microseconds since 1970 by the store's clock, never falling within a stream. */
   readonly ts: number;
   readonly user: string;
+  /** W3C `traceparent` of a sampled message. */
+  readonly trace?: string;
   /** JSON text of the payload, UTF-8. */
   readonly data: Buffer;
 };
@@ -35,6 +37,8 @@ export type PublishRequest = {
   readonly stream: string;
   readonly user: string;
   readonly data: string;
+  /** W3C `traceparent` of a sampled message. */
+  readonly trace?: string;
 } & (NumberedPublish | OncePublish);
 
 type NumberedPublish = {

@@ -28,7 +28,7 @@ import type { Commands } from "./redis/command-link.ts";
 import { linksFor } from "./redis/links.ts";
 import * as scripts from "./redis/scripts.ts";
 import type { Script } from "./redis/scripts.ts";
-import { ephemeralMessage, ephemeralOf, publicationOf } from "./redis/stored-message.ts";
+import { ephemeralMessage, ephemeralOf, publicationOf, authorText } from "./redis/stored-message.ts";
 import { RedisCursors } from "./redis/cursors.ts";
 import { RedisPresence, presenceEventOf } from "./redis/presence.ts";
 import { fieldsOf, generationOf, list, podEntryOf, sessionRowOf, text, texts } from "./redis/replies.ts";
@@ -160,7 +160,7 @@ export class RedisBroker implements Broker {
             keys.channel(stream),
             stream,
             ...("key" in request ? ["", "0", "0"] : [request.producer, String(request.gen), String(request.seq)]),
-            JSON.stringify(request.user),
+            authorText(request.user, request.trace),
             request.data,
             String(history.maxLength),
             String(history.ttlMs),

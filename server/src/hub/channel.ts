@@ -5,6 +5,7 @@ import type { GapReason, Position } from "@wscluster/protocol";
 import type { Life, Page, Publication, StreamTop } from "../broker/port.ts";
 import { endOf, lifeAfter } from "../streams/continuation.ts";
 import { divergedFrame, publicationFrame } from "../streams/frames.ts";
+import type { Tracing } from "../telemetry/tracing.ts";
 import { textFrame } from "../transport/wire-frame.ts";
 import { PLAIN_TRAITS, traitsFor } from "./namespaces.ts";
 import type { ChannelTraits, Namespace } from "./namespaces.ts";
@@ -25,6 +26,8 @@ export type ChannelHooks = {
   /** Publications of one turn: handed to subscribers, and kept back from those that read too slowly. */
   readonly onDelivered: (count: number, failed: number) => void;
   readonly onGap: (why: GapReason | "diverged", count: number) => void;
+  /** Sampled messages were in the turn. */
+  readonly onTraced?: Tracing["deliver"];
   readonly namespaces?: () => readonly Namespace[] | undefined;
 };
 
@@ -58,6 +61,8 @@ export class Channel {
   healed: Promise<void> | undefined;
   readonly pages = new Map<number, Promise<Page>>();
   #pending: Buffer[] = [];
+  /** Of sampled messages in it, and when they came. */
+  #traces: (readonly [trace: string, atMs: number])[] = [];
   /** Publications since the last flush; more than are pending where only the newest is kept. */
   #pendingCount = 0;
   #flushedAtMs = 0;
@@ -203,6 +208,7 @@ export class Channel {
     this.ring.push(publication.offset, frame);
     if (this.live.length === 0) return;
     const { conflateMs } = this.traits;
+    if (publication.trace !== undefined) this.#traces.push([publication.trace, this.#hooks.now()]);
     if (this.#pendingCount === 0) this.#plan(conflateMs);
     this.#pendingCount += 1;
     if (conflateMs > 0) this.#pending = [frame];
@@ -248,6 +254,18 @@ export class Channel {
     }
     this.delivered += delivered;
     this.#hooks.onDelivered(delivered, failed);
+    if (this.#traces.length > 0) this.#tellTraces(delivered, failed);
+  }
+
+  #tellTraces(delivered: number, failed: number): void {
+    const traces = this.#traces;
+    this.#traces = [];
+    const startedAtMs = traces[0]?.[1] ?? this.#hooks.now();
+    this.#hooks.onTraced?.(
+      this.stream,
+      traces.map(([trace]) => trace),
+      { startedAtMs, delivered, failed },
+    );
   }
 
   /** One that lags behind a channel of newest values goes on with the newest: nobody reads what was left out. */

@@ -12,6 +12,7 @@ import type { Namespace } from "../hub/namespaces.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Limits, LimitSettings } from "../limits/limits.ts";
 import type { Presence } from "../presence/presence.ts";
+import type { Tracing } from "../telemetry/tracing.ts";
 import type { Connection } from "./connection.ts";
 import type { Control } from "./control.ts";
 import type { Registry } from "./registry.ts";
@@ -63,6 +64,8 @@ export type SessionContext = {
   readonly log: Logger;
   /** Absent = none. */
   readonly limits?: Limits;
+  /** Absent = nothing is traced. */
+  readonly tracing?: Tracing | undefined;
   /** A message came from a client. */
   readonly onMessage?: () => void;
   /** Given to each client that opens a session while the pod is on its way out. */

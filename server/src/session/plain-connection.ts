@@ -10,6 +10,7 @@ import { BrokerUnavailable } from "../broker/port.ts";
 import type { Priority } from "../hub/namespaces.ts";
 import type { Subscriber, Subscription } from "../hub/subscription.ts";
 import type { ClientSocket } from "../transport/client-socket.ts";
+import { tracedPublish } from "../telemetry/tracing.ts";
 import { textFrame } from "../transport/wire-frame.ts";
 import { Connection } from "./connection.ts";
 import type { SessionContext } from "./context.ts";
@@ -241,7 +242,7 @@ export class PlainConnection extends Connection implements Subscriber {
       const verdict = await verdictOf(() => before(handleOf(this), proposed), onFault);
       if (!verdict.ok) return this.#refuse(verdict.code, verdict.message, id);
     }
-    const { kind } = await context.broker.publish({
+    const { kind } = await tracedPublish(context.broker, context.tracing, {
       stream,
       producer: `${row.tenant}/${row.user}/${producer.id}`,
       gen: last.gen,

@@ -22,7 +22,7 @@ const UNCOUNTED: Metrics<keyof typeof SERVER_METRICS> = {
 
 /** What a probe sees of its pod. */
 export function probeContextFor(context: SessionContext): SessionContext {
-  const { limits: _none, onMessage: _uncounted, ...rest } = context;
+  const { limits: _none, onMessage: _uncounted, tracing: _untraced, ...rest } = context;
   return {
     ...rest,
     metrics: UNCOUNTED,

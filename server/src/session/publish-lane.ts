@@ -4,6 +4,7 @@ import type { ClientFrame } from "@wscluster/protocol";
 import type { PublishResult } from "../broker/port.ts";
 import { verdictOf } from "../app/hooks.ts";
 import { handleOf } from "../app/session-handle.ts";
+import { tracedPublish } from "../telemetry/tracing.ts";
 import type { Connection } from "./connection.ts";
 import { Turns } from "./turns.ts";
 
@@ -52,7 +53,7 @@ export class PublishLane {
     }
     const { hooks } = context;
     const store = (): Promise<PublishResult> =>
-      context.broker.publish({
+      tracedPublish(context.broker, context.tracing, {
         stream: `${row.tenant}/${c}`,
         producer: `${row.tenant}/${row.user}/${producer.id}`,
         gen: producer.gen,

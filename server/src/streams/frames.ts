@@ -7,7 +7,8 @@ import { textFrame, textFrameOf } from "../transport/wire-frame.ts";
 /** JSON of a `pub` frame; the payload's bytes are spliced in as they were checked at entry. */
 export function publicationHead(channelJson: string, publication: Publication): string {
   const epoch = publication.prev ? `,"e":"${publication.epoch}"` : "";
-  return `{"t":"pub","c":${channelJson},"o":${publication.offset}${epoch},"p":${JSON.stringify(publication.user)},"ts":${publication.ts},"d":`;
+  const trace = publication.trace === undefined ? "" : `,"x":"${publication.trace}"`;
+  return `{"t":"pub","c":${channelJson},"o":${publication.offset}${epoch}${trace},"p":${JSON.stringify(publication.user)},"ts":${publication.ts},"d":`;
 }
 
 /** What the hub hands to a subscriber inside this process, read again. */

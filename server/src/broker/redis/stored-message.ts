@@ -1,7 +1,9 @@
 // A publication as it is stored and as it travels between pods: `1 OFFSET EPOCH TS PREV_EPOCH PREV_TOP USER\nDATA`. Pure.
+// USER is JSON text: a name, or of a sampled message [name, traceparent].
 // PREV_EPOCH is "-" except on the first publication of a life, where "=" means that there was no life before.
 // Not here: writing it (scripts.ts does, in the store).
 
+import { traceOf } from "../../telemetry/tracing.ts";
 import type { Publication } from "../port.ts";
 
 const NEWLINE = 10;
@@ -19,9 +21,19 @@ export function publicationOf(stream: string, message: Buffer): Publication | un
     offset: Number(offset),
     ...(prevEpoch === "-" ? {} : { prev: { epoch: prevEpoch === "=" ? "" : prevEpoch, offset: Number(prevTop) } }),
     ts: Number(ts),
-    user: String(JSON.parse(user)),
+    ...authorOf(JSON.parse(user)),
     data: message.subarray(end + 1),
   };
+}
+
+export function authorText(user: string, trace: string | undefined): string {
+  return JSON.stringify(trace === undefined ? user : [user, trace]);
+}
+
+function authorOf(author: unknown): Pick<Publication, "user" | "trace"> {
+  if (!Array.isArray(author)) return { user: String(author) };
+  const [user, trace] = author as readonly unknown[];
+  return { user: String(user), ...(traceOf(trace) ? { trace: String(trace) } : {}) };
 }
 
 /** `e1 USER\nDATA`. */
