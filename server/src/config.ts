@@ -66,6 +66,9 @@ export const SERVER_VARIABLES = z.object({
     .default("wsc")
     .describe("Prefix of all keys; two clusters on one store must differ in it."),
   WSC_ADMIN_KEYS: secrets.default([]).describe("Keys of contract writes: all verify. Absent = no writes are accepted."),
+  WSC_API_KEYS: secrets
+    .default([])
+    .describe("Keys of back ends for /api/v1 on the admin port (described by /api/v1/openapi.json). Absent = no API."),
   WSC_TICKET_KEYS: secrets
     .default([])
     .describe("Keys of move tickets: the first signs, all verify. Absent = a random one."),

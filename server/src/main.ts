@@ -79,6 +79,7 @@ async function run(variables: ServerVariables): Promise<void> {
     ...(variables.WSC_POD_UID === undefined ? {} : { podUid: variables.WSC_POD_UID }),
     mode: variables.WSC_MODE,
     adminKeys: variables.WSC_ADMIN_KEYS,
+    apiKeys: variables.WSC_API_KEYS,
     ticketKeys: variables.WSC_TICKET_KEYS,
     ...identityOptionsOf(variables),
     ...tlsOf(variables, log),

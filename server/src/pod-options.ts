@@ -17,6 +17,8 @@ export type PodOptions = ServicesOptions & {
   readonly podUid?: string;
   readonly mode: PodMode;
   readonly adminKeys: readonly string[];
+  /** Keys of back ends that use the API on the admin port; absent = there is no API. */
+  readonly apiKeys?: readonly string[];
   /** The first signs; empty = a random one, good for one pod alone. */
   readonly ticketKeys: readonly string[];
   readonly allowedOrigins: readonly string[];

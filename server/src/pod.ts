@@ -12,8 +12,8 @@ import {
 import type { IntentId, ModeRequest, PodMode, PodState } from "@wscluster/protocol";
 import { createAdminServer, createMetrics, signTicket, verifyTicket } from "@wscluster/platform";
 import type { AdminServer } from "@wscluster/platform";
-import type { ServerPublisher } from "./app/publishing.ts";
 import { Services } from "./app/services.ts";
+import { apiRoutes } from "./api/routes.ts";
 import { ProbeGate } from "./auth/probe-gate.ts";
 import type { PodEntry } from "./broker/port.ts";
 import { StoreWatch } from "./broker/store-settings.ts";
@@ -60,8 +60,7 @@ export class Pod {
   readonly mover: Mover;
   readonly metrics = createMetrics(SERVER_METRICS, true);
   readonly services: Services;
-  /** Publishes to channels, users, sessions, tenants and everybody. */
-  readonly publisher: ServerPublisher;
+  readonly publisher: Services["publisher"];
   port = 0;
   adminPort = 0;
   readonly #options: PodOptions;
@@ -220,6 +219,7 @@ export class Pod {
     this.#admin = createAdminServer(
       { port: options.adminPort, ...(options.host === undefined ? {} : { host: options.host }) },
       contractRoutes({
+        more: apiRoutes(options.apiKeys ?? [], this.services),
         podUid,
         podKey: this.podKey,
         bootNonce,

@@ -29,16 +29,17 @@ export type ServicesOptions = IdentityOptions & {
 };
 
 export class Services {
+  /** To channels, users, sessions, tenants and everybody. */
   readonly publisher: ServerPublisher;
   readonly orders: Orders;
-  readonly #broker: Broker;
+  readonly broker: Broker;
   readonly #now: () => number;
   /** What connections need of it. */
   readonly context: Pick<SessionContext, "identify" | "revocations" | "router" | "hooks">;
 
   constructor(options: ServicesOptions, hub: Hub, registry: Registry, now: () => number) {
     const { broker } = options;
-    this.#broker = broker;
+    this.broker = broker;
     this.#now = now;
     this.publisher = new ServerPublisher(broker);
     this.orders = new Orders(hub, broker, registry);
@@ -60,8 +61,8 @@ export class Services {
 
   /** Ends one session for good. Rejects with `BrokerUnavailable`. */
   async revokeSession(session: string): Promise<void> {
-    const loaded = await this.#broker.loadSession(session);
-    if (loaded) await this.#broker.endSession(session, loaded.row.g);
+    const loaded = await this.broker.loadSession(session);
+    if (loaded) await this.broker.endSession(session, loaded.row.g);
     await this.#order({ kind: "revoke", session });
   }
 

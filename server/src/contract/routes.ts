@@ -12,6 +12,8 @@ import { parseGrant, parseModeRequest, parsePlanRequest } from "./write-requests
 import type { Parsed, ParsedGrant } from "./write-requests.ts";
 
 export type ContractParts = {
+  /** Routes of others on the same port. */
+  readonly more?: AdminRoutes;
   readonly podUid: string;
   readonly bootNonce: string;
   readonly adminKeys: readonly string[];
@@ -82,6 +84,7 @@ export function contractRoutes(parts: ContractParts): AdminRoutes {
   }
 
   return {
+    ...parts.more,
     [`GET ${CONTRACT_PATHS.livez}`]: () => ({ status: 200, body: "ok" }),
     [`GET ${CONTRACT_PATHS.readyz}`]: () =>
       parts.isReady() ? { status: 200, body: "ok" } : { status: 503, body: "not ready" },

@@ -1,0 +1,82 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { createStage } from "../testing/stage.ts";
+
+const { server, connect, clear } = createStage();
+afterEach(clear);
+
+const KEY = "a-key-of-the-back-end-0123";
+
+async function stage() {
+  const pod = await server({ apiKeys: [KEY] });
+  const call = async (route: string, body: unknown, key = KEY) => {
+    const response = await fetch(`${pod.adminUrl}/api/v1/${route}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}` },
+      body: JSON.stringify(body),
+    });
+    return [response.status, (await response.json()) as Record<string, unknown>] as const;
+  };
+  return { pod, call };
+}
+
+describe("the back-end API", () => {
+  it("publishes in bulk, once per key, and reads what is stored", async () => {
+    const { pod, call } = await stage();
+    const ann = await connect(pod.url);
+    ann.hello({ user: "ann", sub: [{ c: "room" }, { c: "~me" }] });
+    await ann.find("ready");
+    const room = { type: "channel", id: "room" };
+    const messages = [
+      { target: room, data: { n: 1 }, key: "k1" },
+      { target: room, data: { n: 1 }, key: "k1" },
+      { target: { type: "user", id: "ann" }, data: "psst" },
+      { target: { type: "channel", id: "~me" }, data: 0 },
+    ];
+    const [status, { results }] = await call("publish", { messages });
+    expect(status).toBe(200);
+    expect(results).toMatchObject([
+      { offset: 1, dup: false },
+      { offset: 1, dup: true },
+      { offset: 1 },
+      { error: "bad-target" },
+    ]);
+    await ann.find("pub", ({ c, d }) => c === "~me" && d === "psst");
+    const [, history] = await call("history", { target: room });
+    expect(history).toMatchObject({ top: 1, messages: [{ offset: 1, publisher: "~server/api", data: { n: 1 } }] });
+  });
+
+  it("tells who is present, and ends sessions", async () => {
+    const { pod, call } = await stage();
+    const [ann, bob] = [await connect(pod.url), await connect(pod.url)];
+    for (const [client, user] of [
+      [ann, "ann"],
+      [bob, "bob"],
+    ] as const)
+      client.hello({ user });
+    const { session } = await ann.find("welcome");
+    await bob.find("ready");
+    ann.send({ t: "presence.enter", i: 1, c: "room", d: "here" });
+    await ann.find("presence.ok");
+    expect(await call("presence", { channel: "room" })).toEqual([
+      200,
+      { count: 1, members: [{ session, user: "ann", data: "here" }] },
+    ]);
+    expect(await call("disconnect", { user: "bob" })).toEqual([202, { ok: true }]);
+    expect(await bob.closed).toBe(4_100);
+    expect(await call("revoke", { session })).toEqual([202, { ok: true }]);
+    expect(await ann.closed).toBe(4_002);
+  });
+
+  it("wants a key and a body that fits, describes itself, and is not there without a key", async () => {
+    const { pod, call } = await stage();
+    expect((await call("publish", { messages: [] }, "wrong"))[0]).toBe(401);
+    expect((await call("publish", { messages: [] }))[0]).toBe(400);
+    expect((await call("publish", { messages: [{ target: { type: "planet", id: "x" }, data: 1 }] }))[0]).toBe(400);
+    const described = (await (await fetch(`${pod.adminUrl}/api/v1/openapi.json`)).json()) as { paths: object };
+    expect(Object.keys(described.paths)).toEqual(
+      ["publish", "history", "presence", "disconnect", "revoke"].map((route) => `/api/v1/${route}`),
+    );
+    const closed = await server();
+    expect((await fetch(`${closed.adminUrl}/api/v1/publish`, { method: "POST", body: "{}" })).status).toBe(404);
+  });
+});
