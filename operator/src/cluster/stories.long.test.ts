@@ -178,6 +178,40 @@ const STORIES: Record<string, Story> = {
     world.restartOperator();
     expect(world.run(90, () => world.facts().pods.length === 2)).toBe(true);
   },
+  "replicas-removed"(world) {
+    world.fleet.capacity = 60;
+    world.setSpec({ replicas: 6 });
+    world.say("apply: 6 pods with room for 60 each");
+    world.run(10);
+    world.fleet.arrive(300);
+    world.run(2);
+    world.say("`replicas` is gone from a manifest: 2 by default");
+    // As an apply of a whole file does it: what is not in it is gone.
+    world.setSpec({ replicas: undefined });
+    world.run(5);
+    expect(world.facts().pods).toHaveLength(6);
+    expect(world.status.conditions?.find(({ type }) => type === "Progressing")?.reason).toBe("ScaleDownHeld");
+    world.say("200 clients leave: now it is possible");
+    world.fleet.hangUp();
+    world.fleet.arrive(100);
+    expect(world.run(90, () => world.facts().pods.length === 2)).toBe(true);
+  },
+  "deadline-under-freeze"(world) {
+    beginOn(world, 2);
+    world.say("the store goes away, and somebody deletes a pod: it keeps its clients until its time is nearly over");
+    world.fleet.storeIsUp = false;
+    world.run(2);
+    world.deletePod(world.facts().pods[0]?.name ?? "");
+    expect(world.run(40, () => !world.facts().pods.some((pod) => pod.deleting))).toBe(true);
+    world.say("the store is back, and so are those who lost their socket");
+    world.fleet.storeIsUp = true;
+    world.fleet.arrive(100 - world.fleet.connections);
+    world.run(5);
+    expect(world.status.moves?.cutUnderFreeze).toBeGreaterThan(0);
+    // Without the store nobody could move: what was on it lost its socket, and that is counted, not hidden.
+    world.faults.length = 0;
+    world.fleet.cut = 0;
+  },
   "held-drain"(world) {
     begin(world);
     world.say("replicas: 2; before anybody has moved, moves are paused for three deadlines");

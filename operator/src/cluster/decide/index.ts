@@ -97,7 +97,7 @@ export function decide(facts: ClusterFacts): Plan {
     ...edge.events,
     ...balance.events,
     ...yielded.events,
-    ...freezeEvents(facts, isHeld && left > 0),
+    ...freezeEvents(facts, isHeld && left > 0 && movement.allowed.length === 0),
   ];
   const status = statusFor({ facts, dependencies, rollout, taker, handedOver, scale, movement, moves, edge, balance });
   const requeueAfterMs = soonest(
