@@ -17,7 +17,7 @@ const PER_SECOND = { quick: 100, full: 200 } as const;
 const DONE_SECONDS = 120;
 const SETTLE_MS = 60_000;
 /** With the operator away the edge gives its clients this long; it is the edge's grace period. */
-const EDGE_GRACE_SECONDS = 40;
+const EDGE_GRACE_SECONDS = { quick: 40, full: 90 } as const;
 /** Long enough for three failed readiness probes. */
 const STOPPED_MS = 12_000;
 const CALL_MS = 10_000;
@@ -43,11 +43,11 @@ export const nodeDrains: Scenario = {
     const chat = await openChat(context, {
       replicas: SERVERS,
       edgeReplicas: EDGES,
-      edgeGraceSeconds: EDGE_GRACE_SECONDS,
+      edgeGraceSeconds: quick ? EDGE_GRACE_SECONDS.quick : EDGE_GRACE_SECONDS.full,
       maxPerSecond: quick ? PER_SECOND.quick : PER_SECOND.full,
     });
     const clients = quick ? CLIENTS.quick : CLIENTS.full;
-    const load = await openLoad(context, chat, { clients, messagesPerSecond: quick ? 0.2 : 0.1 });
+    const load = await openLoad(context, chat, { clients, messagesPerSecond: quick ? 0.2 : 0.05 });
     const stage: Stage = { context, chat, load, checks: new Checks(), nodes };
     await breathe(context);
     await chapter(stage, "drain with the operator up", () => drain(stage));

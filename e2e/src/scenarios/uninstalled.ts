@@ -31,7 +31,7 @@ export const uninstalled: Scenario = {
     const load = await openLoad(context, chat, {
       clients: CLIENTS[context.quick ? "quick" : "full"],
       rooms: 20,
-      messagesPerSecond: context.quick ? 0.2 : 0.1,
+      messagesPerSecond: context.quick ? 0.2 : 0.05,
     });
     const stage: Stage = { context, chat, load, checks: new Checks() };
     await breathe(context);
