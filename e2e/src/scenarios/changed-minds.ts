@@ -35,7 +35,11 @@ export const changedMinds: Scenario = {
       maxPerSecond: PER_SECOND[size],
       retainSeconds: RETAIN_SECONDS,
     });
-    const load = await openLoad(context, chat, { clients, messagesPerSecond: context.quick ? 0.2 : 0.05 });
+    const load = await openLoad(context, chat, {
+      clients,
+      rooms: context.quick ? 50 : 200,
+      messagesPerSecond: context.quick ? 0.2 : 0.05,
+    });
     const stage: Stage = { context, chat, load, checks: new Checks(), clients };
     await breathe(context);
     const blue = await uidsOf(chat, context.images["server:v1"]);

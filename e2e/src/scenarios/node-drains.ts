@@ -47,7 +47,11 @@ export const nodeDrains: Scenario = {
       maxPerSecond: quick ? PER_SECOND.quick : PER_SECOND.full,
     });
     const clients = quick ? CLIENTS.quick : CLIENTS.full;
-    const load = await openLoad(context, chat, { clients, messagesPerSecond: quick ? 0.2 : 0.05 });
+    const load = await openLoad(context, chat, {
+      clients,
+      rooms: quick ? 50 : 200,
+      messagesPerSecond: quick ? 0.2 : 0.05,
+    });
     const stage: Stage = { context, chat, load, checks: new Checks(), nodes };
     await breathe(context);
     await chapter(stage, "drain with the operator up", () => drain(stage));

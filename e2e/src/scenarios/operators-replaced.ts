@@ -49,9 +49,9 @@ export const operatorsReplaced: Scenario = {
         const chat = await openChat(context, { name, replicas: SERVERS, maxPerSecond: PER_SECOND[size] });
         const load = await openLoad(context, chat, {
           clients: CLIENTS[size],
-          rooms: 20,
+          rooms: context.quick ? 20 : 100,
           seed: index + 1,
-          messagesPerSecond: 0.1,
+          messagesPerSecond: context.quick ? 0.1 : 0.05,
         });
         return { chat, load };
       }),

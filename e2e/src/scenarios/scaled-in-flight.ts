@@ -38,7 +38,11 @@ export const scaledInFlight: Scenario = {
     const clients = CLIENTS[size];
     const [first, between, last] = COURSE[size];
     const chat = await openChat(context, { replicas: first, maxPerSecond: PER_SECOND[size] });
-    const load = await openLoad(context, chat, { clients, messagesPerSecond: context.quick ? 0.2 : 0.05 });
+    const load = await openLoad(context, chat, {
+      clients,
+      rooms: context.quick ? 50 : 200,
+      messagesPerSecond: context.quick ? 0.2 : 0.05,
+    });
     const stage: Stage = { context, chat, load, checks: new Checks(), clients };
     await breathe(context);
     await fallAndRise(stage, between, last);

@@ -30,7 +30,7 @@ export const uninstalled: Scenario = {
     const chat = await openChat(context, { replicas: SERVERS, edgeReplicas: EDGES, redisUrl });
     const load = await openLoad(context, chat, {
       clients: CLIENTS[context.quick ? "quick" : "full"],
-      rooms: 20,
+      rooms: context.quick ? 20 : 200,
       messagesPerSecond: context.quick ? 0.2 : 0.05,
     });
     const stage: Stage = { context, chat, load, checks: new Checks() };

@@ -197,7 +197,11 @@ function progressingVerdict(decision: Decision): Verdict {
     };
   }
   if (scale.held !== undefined) {
-    return { status: "False", reason: "ScaleDownHeld", message: `fewer pods are wanted, but ${scale.held}` };
+    return {
+      status: "False",
+      reason: "ScaleDownHeld",
+      message: `\`replicas\` is ${facts.spec.replicas}, more pods are there and stay: ${scale.held}`,
+    };
   }
   const evacuated = facts.pods.filter((pod) => isEvacuated(facts, pod) && (connectionsOf(pod) ?? 0) > 0);
   if (evacuated.length > 0) {
