@@ -13,6 +13,7 @@ import { operatorKilled } from "./operator-killed.ts";
 import { operatorUpgraded } from "./operator-upgraded.ts";
 import { operatorsReplaced } from "./operators-replaced.ts";
 import { podKilled } from "./pod-killed.ts";
+import { rebalance, rebalanceAutomatic } from "./rebalance.ts";
 import { redisPaused } from "./redis-paused.ts";
 import { uninstalled } from "./uninstalled.ts";
 import { rolloutSteps } from "./rollout-steps.ts";
@@ -33,6 +34,8 @@ export const SCENARIOS: readonly Scenario[] = [
   asksFirst,
   browsers,
   redisPaused,
+  rebalance,
+  rebalanceAutomatic,
   nodeDrains,
   changedMinds,
   scaledInFlight,
