@@ -66,7 +66,7 @@ describe("rebalanceSettingsFor", () => {
     expect(Object.values(own).reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1);
     expect(own.connections).toBe(0);
     expect(own.memory).toBeCloseTo(15 / 95);
-    expect(bandPercent).toBe(5);
+    expect(bandPercent).toBe(4);
     const none = { connections: 0, cpu: 0, memory: 0, messageRate: 0, responseTime: 0 };
     expect(rebalanceSettingsFor({ weights: none }).weights).toEqual(weights);
   });

@@ -44,8 +44,8 @@ export type RebalanceSpec = {
   readonly taking?: Taking | undefined;
 };
 
-/** A quarter of the threshold, so that noise and drift do not lead straight back; never wider than what is promised. */
-const BAND_SHARE = 0.25;
+/** A fifth of the threshold, so that noise and drift do not lead straight back; never wider than what is promised. */
+const BAND_SHARE = 0.2;
 const WIDEST_BAND_PERCENT = 8;
 
 export function rebalanceSettingsFor(spec: RebalanceSpec = {}): RebalanceSettings {
