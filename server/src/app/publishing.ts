@@ -6,6 +6,8 @@ import { SERVER_PUBLISHER, WIRE_DEFAULTS } from "@wscluster/protocol";
 import type { Broker } from "../broker/port.ts";
 import { streamOfTarget } from "../session/channel-names.ts";
 import type { Target } from "../session/channel-names.ts";
+import { tracedPublish } from "../telemetry/tracing.ts";
+import type { Tracing } from "../telemetry/tracing.ts";
 
 export const PUBLISH_ERRORS = {
   "bad-target": "The target has no name that could exist.",
@@ -36,9 +38,12 @@ export type ServerPublished = { readonly epoch: string; readonly offset: number;
 
 export class ServerPublisher {
   readonly #broker: Broker;
+  readonly #tracing: Tracing | undefined;
 
-  constructor(broker: Broker) {
+  /** @param tracing absent = nothing is traced. */
+  constructor(broker: Broker, tracing?: Tracing) {
     this.#broker = broker;
+    this.#tracing = tracing;
   }
 
   /** Stores and delivers. Rejects with `PublishError`. */
@@ -56,7 +61,8 @@ export class ServerPublisher {
   ): Promise<ServerPublished> {
     const stream = this.#streamOf(target);
     if (Buffer.byteLength(text) > WIRE_DEFAULTS.maxPayloadBytes) throw new PublishError("bad-payload", nameOf(target));
-    const result = await this.#broker.publish({ stream, key, user: `${SERVER_PUBLISHER}${from}`, data: text });
+    const user = `${SERVER_PUBLISHER}${from}`;
+    const result = await tracedPublish(this.#broker, this.#tracing, { stream, key, user, data: text });
     if (result.kind !== "stored" && result.kind !== "dup") throw new PublishError("unavailable", nameOf(target));
     return { epoch: result.epoch, offset: result.offset, dup: result.kind === "dup" };
   }

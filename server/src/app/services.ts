@@ -14,6 +14,7 @@ import { Router } from "../router/router.ts";
 import type { Routes } from "../router/router.ts";
 import type { LiveSettings, SessionContext } from "../session/context.ts";
 import type { Registry } from "../session/registry.ts";
+import type { Tracing } from "../telemetry/tracing.ts";
 import type { Hooks } from "./hooks.ts";
 import { Orders } from "./orders.ts";
 import type { Order } from "./orders.ts";
@@ -26,6 +27,7 @@ export type ServicesOptions = IdentityOptions & {
   /** Functions and services that clients call by name; those of the settings file are added. */
   readonly routes?: Routes;
   readonly hooks?: Hooks;
+  readonly tracing?: Tracing | undefined;
 };
 
 export class Services {
@@ -41,7 +43,7 @@ export class Services {
     const { broker } = options;
     this.broker = broker;
     this.#now = now;
-    this.publisher = new ServerPublisher(broker);
+    this.publisher = new ServerPublisher(broker, options.tracing);
     this.orders = new Orders(hub, broker, registry);
     const { log, settings, routes, hooks = {} } = options;
     const router = new Router({

@@ -54,6 +54,15 @@ describe("tracing", () => {
     expect(seen.slice(0, 2)).toMatchObject(Array(2).fill({ x: `00-${parent?.traceId}-${parent?.spanId}-01` }));
   });
 
+  it("follows what the server publishes itself", async () => {
+    const exporter = new KeepingExporter();
+    const tracing = startTracing({ to: exporter, permille: 1_000, attributes: {} });
+    const a = await server({ tracing });
+    await a.pod.publisher.publish({ type: "channel", id: "news" }, "hi");
+    await tracing.stop();
+    expect(exporter.getFinishedSpans().map(({ name }) => name)).toEqual(["send default/news"]);
+  });
+
   it("leaves no trace of a message that is not sampled", async () => {
     const { spans, seen } = await conversation(0);
     expect(spans).toEqual([]);
