@@ -2,7 +2,7 @@
 // Before that the agent's image is changed by the user: the edge rolls, and only then.
 import { namedArrivals, unnamedArrivals } from "../product/access-log.ts";
 import { keyOf, type Chat } from "../product/chat.ts";
-import { installChart, OPERATOR_SELECTOR, RELEASE, SYSTEM_NAMESPACE, systemPods } from "../product/install.ts";
+import { installChart, OPERATOR_SELECTOR, RELEASE, SYSTEM_NAMESPACE, systemPodsReady } from "../product/install.ts";
 import { isReady, type PodObject } from "../product/objects.ts";
 import { startRedis } from "../product/redis.ts";
 import { waitFor } from "../product/wait.ts";
@@ -38,7 +38,7 @@ export const uninstalled: Scenario = {
     await rollEdge(stage);
     context.defer(() => installChart(access, { images, replicas: 1 }));
     await access.helm(["uninstall", RELEASE, `--namespace=${SYSTEM_NAMESPACE}`, "--wait"], { signal });
-    stage.checks.equal("operator pods after the uninstall", (await systemPods(access, OPERATOR_SELECTOR)).length, 0);
+    await systemPodsReady(access, OPERATOR_SELECTOR, 0, images.operator, signal);
     await breathe(context);
     stage.checks.equal("sockets cut by the uninstall", load.stats?.cut, 0);
     load.fault(true);
