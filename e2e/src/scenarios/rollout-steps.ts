@@ -20,7 +20,7 @@ export const rolloutSteps: Scenario = {
   async run(context) {
     const chat = await openChat(context, { maxPerSecond: 50, retainSeconds: 5 });
     await chat.patch({ rollout: { promotion: "Manual", previewReplicas: 1, steps: STEPS } });
-    const load = await openLoad(context, chat, { clients: CLIENTS, rooms: 20, messagesPerSecond: 1 });
+    const load = await openLoad(context, chat, { clients: CLIENTS });
     await breathe(context);
     const checks = new Checks();
     const green = context.images["server:v2"];
