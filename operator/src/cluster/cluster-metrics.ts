@@ -19,6 +19,8 @@ type Seen = {
   readonly labels: { readonly namespace: string; readonly name: string };
   readonly sets: Readonly<Record<string, number>>;
   readonly held: string | undefined;
+  /** Pods whose health is shown. */
+  readonly healthOf: Set<string>;
   receipts: ReadonlyMap<string, Receipts> | undefined;
   cutUnderFreeze: number;
 };
@@ -46,6 +48,7 @@ export class ClusterMetrics {
         SET_ROLES.map((role) => [role, facts.sets.filter((set) => set.role === role && holdsPods(facts, set)).length]),
       ),
       held: plan.status.moves?.held,
+      healthOf: new Set(),
       receipts: before?.receipts,
       cutUnderFreeze: facts.memory.cutUnderFreeze,
     };
@@ -56,6 +59,7 @@ export class ClusterMetrics {
     metrics.set("wscluster_operator_tokens", tokens, { ...seen.labels, bucket: "ordinary" });
     metrics.set("wscluster_operator_tokens", emergencyTokens, { ...seen.labels, bucket: "emergency" });
     metrics.set("wscluster_operator_pace_per_second", perSecond, seen.labels);
+    this.#showLoad(facts, before, seen);
     metrics.set("wscluster_operator_connections", plan.status.connections ?? 0, seen.labels);
     metrics.add("wscluster_operator_cut_under_freeze_total", seen.cutUnderFreeze - (before?.cutUnderFreeze ?? 0));
     this.#sum();
@@ -78,9 +82,29 @@ export class ClusterMetrics {
     for (const bucket of ["ordinary", "emergency"]) {
       this.#metrics.remove("wscluster_operator_tokens", { ...seen.labels, bucket });
     }
+    this.#metrics.remove("wscluster_operator_imbalance_percent", seen.labels);
+    for (const pod of seen.healthOf) this.#metrics.remove("wscluster_operator_pod_health", { ...seen.labels, pod });
     this.#metrics.remove("wscluster_operator_pace_per_second", seen.labels);
     this.#metrics.remove("wscluster_operator_connections", seen.labels);
     this.#sum();
+  }
+
+  /** What is not known any more is taken away: an old number would be taken for the present one. */
+  #showLoad({ balance, pods }: Pick<ClusterFacts, "balance" | "pods">, before: Seen | undefined, seen: Seen): void {
+    const metrics = this.#metrics;
+    const imbalance = balance?.advice.imbalancePercent;
+    if (imbalance === undefined) metrics.remove("wscluster_operator_imbalance_percent", seen.labels);
+    else metrics.set("wscluster_operator_imbalance_percent", Math.round(imbalance), seen.labels);
+    const names = new Map(pods.map(({ key, name }) => [key, name]));
+    for (const [key, health] of balance?.health ?? []) {
+      const pod = names.get(key);
+      if (pod === undefined || health.kind === "unknown") continue;
+      metrics.set("wscluster_operator_pod_health", health.score, { ...seen.labels, pod });
+      seen.healthOf.add(pod);
+    }
+    for (const pod of before?.healthOf ?? []) {
+      if (!seen.healthOf.has(pod)) metrics.remove("wscluster_operator_pod_health", { ...seen.labels, pod });
+    }
   }
 
   /** The term is over. */

@@ -66,6 +66,16 @@ export const OPERATOR_METRICS = {
     help: "Pace of ordinary moves that was learnt from those who take in; at most `moves.maxPerSecond`.",
     labels: ["namespace", "name"],
   },
+  wscluster_operator_imbalance_percent: {
+    kind: "gauge",
+    help: "Distance of the farthest pod from the mean load, percent of the mean; absent where it is not measured or not known.",
+    labels: ["namespace", "name"],
+  },
+  wscluster_operator_pod_health: {
+    kind: "gauge",
+    help: "Health score of a serving pod: 100 = idle, 0 = full; absent where it is not known.",
+    labels: ["namespace", "name", "pod"],
+  },
   wscluster_operator_grants_total: {
     kind: "counter",
     help: "Grants, by intent and outcome: accepted, refused by the pod, unknown (no answer), unpaid (not sent, the budget was spent).",
