@@ -24,7 +24,7 @@ export function causeText(causes: readonly Cause[], names: ReadonlyMap<string, s
     const over = `pod ${pod} holds ${off} % over the mean`;
     return cause.kind === "hot-key" ? `${over}, most of it in partition ${cause.partition}` : over;
   });
-  return `${texts.join("; ")}${causes.length > 3 ? ` and ${causes.length - 3} more pods` : ""}`;
+  return `${texts.join("; ")}${causes.length > 3 ? ` and ${causes.length - 3} more` : ""}`;
 }
 
 const RESTFUL: Readonly<Record<Exclude<Advice["kind"], "plan">, Omit<BalanceVerdict, "message">>> = {
