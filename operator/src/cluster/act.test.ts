@@ -196,6 +196,13 @@ describe("act", () => {
     await gone.run([{ kind: "delete", resource: "pods", name: "chat-1", uid: "u9" }]);
   });
 
+  it("looks again when a pod changed after it was looked at", async () => {
+    const message = "cannot patch pod chat-1: testing value /metadata/resourceVersion failed: test failed";
+    const { run } = stage({ fail: () => new KubeError("Invalid", message, { status: 422 }) });
+    const action: Action = { kind: "patchPod", pod: "chat-1", why: "set=draining", operations: [] };
+    await expect(run([action])).rejects.toMatchObject({ code: "stale" });
+  });
+
   it("gives a mode once, and again when a while has passed", async () => {
     const { run, sent, facts, later } = stage();
     const action: Action = { kind: "mode", pod: facts.pods[0]?.uid ?? "", request: { mode: "none", sealed: false } };
@@ -204,7 +211,9 @@ describe("act", () => {
     expect(sent).toHaveLength(1);
     later(2_000);
     await run([action]);
-    expect(sent.map(({ what }) => what)).toEqual(["/contract/v1/mode to 10.0.0.1", "/contract/v1/mode to 10.0.0.1"]);
+    expect(sent.map(({ what }) => what)).toEqual(
+      ["/contract/v1/mode", "/contract/v1/mode"].map((path) => `${path} to ${facts.pods[0]?.ip}`),
+    );
   });
 
   it("sends no grant that the budget does not hold, and counts one that was sent", async () => {

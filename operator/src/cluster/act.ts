@@ -6,6 +6,7 @@ import {
   type Applier,
   isAlreadyExists,
   isConflict,
+  isKubeError,
   isNotFound,
   type JsonPatchOperation,
   type KubeApi,
@@ -189,6 +190,9 @@ class Run {
       ownWrites.wrote(scope, resources.pods, pod);
     } catch (error) {
       if (isNotFound(error)) return;
+      // A test that fails is 422 and not 409; both mean that the pod changed after it was looked at.
+      if (isKubeError(error, "Invalid") && /\btest(ing)?\b/.test(error.message))
+        throw new ActError("stale", `cannot patch pod ${name}: it changed meanwhile`);
       throw error;
     }
     if (operations.some((operation) => operation.path.endsWith("/ownerReferences"))) {

@@ -187,7 +187,8 @@ export class Fleet {
       for (const edge of this.edges.values()) if (!edge.known.has(pod)) this.unknownTargets++;
       const busy = server.onTheWay.reduce((sum, move) => sum + move.count, 0);
       const edge = [...this.edges.keys()].find((uid) => podKey(uid) === grant.select?.edge);
-      const there = edge === undefined ? server.connections : (server.via.get(edge) ?? 0);
+      const asked = server.onTheWay.filter((move) => move.edge === edge).reduce((sum, move) => sum + move.count, 0);
+      const there = edge === undefined ? server.connections : (server.via.get(edge) ?? 0) - asked;
       const amount = Math.min(count, server.connections - server.plain - server.stubborn - busy, there);
       if (amount > 0) server.onTheWay.push({ target: pod, count: amount, intent: grant.intent, edge });
       // Those that can move come first; what is left of the grant cuts those that cannot.

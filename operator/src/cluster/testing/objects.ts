@@ -4,7 +4,11 @@ import { decideApply, type KubeObject, type Manifest, withAppliedHash } from "..
 export type Stored = KubeObject & { [field: string]: unknown };
 type Unstored = { apiVersion: string; kind: string; metadata: Manifest["metadata"]; [field: string]: unknown };
 
+export type TableChange = { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: Stored };
+
 export class ObjectTable {
+  /** Sees every change, in order. */
+  onChange: ((change: TableChange) => void) | undefined;
   readonly #objects = new Map<string, Stored>();
   #versions = 100;
   #uids = 0;
@@ -35,12 +39,24 @@ export class ObjectTable {
       resourceVersion: String(this.#versions),
     };
     const stored: Stored = { ...object, metadata };
-    this.#objects.set(`${object.kind}/${object.metadata.name}`, stored);
+    const key = `${object.kind}/${object.metadata.name}`;
+    const type = this.#objects.has(key) ? "MODIFIED" : "ADDED";
+    this.#objects.set(key, stored);
+    this.onChange?.({ type, object: stored });
     return stored;
   }
 
   remove(kind: string, name: string): void {
+    const object = this.get(kind, name);
+    if (object === undefined) return;
     this.#objects.delete(`${kind}/${name}`);
+    this.#versions++;
+    const metadata = { ...object.metadata, resourceVersion: String(this.#versions) };
+    this.onChange?.({ type: "DELETED", object: { ...object, metadata } });
+  }
+
+  get version(): string {
+    return String(this.#versions);
   }
 
   /** Server-side apply by one manager. Says whether a request had to be sent. */

@@ -42,6 +42,7 @@ export function runReplicaSets(table: ObjectTable, fleet: Fleet, random: () => n
     const wanted = Number(spec["replicas"] ?? 0);
     const template = record(spec["template"]);
     const labels = textRecord(record(template["metadata"])["labels"]);
+    const annotations = textRecord(record(template["metadata"])["annotations"]);
     const mine = podViews(table).filter((pod) => pod.owner === set.metadata.uid && !pod.deleting);
     for (let count = mine.length; count < wanted; count++) {
       table.put({
@@ -52,6 +53,7 @@ export function runReplicaSets(table: ObjectTable, fleet: Fleet, random: () => n
           namespace: "apps",
           creationTimestamp: new Date(nowMs).toISOString(),
           labels: { ...labels },
+          annotations: { ...annotations },
           ownerReferences: [
             {
               apiVersion: "apps/v1",
@@ -131,11 +133,11 @@ export function runKubelet(table: ObjectTable, fleet: Fleet, nowMs: number): voi
         continue;
       }
       if (component === "server") fleet.startServer(pod.uid, pod.labels);
-      table.put({ ...pod.object, status: statusOf(container, false, nowMs) });
+      table.put({ ...pod.object, status: statusOf(container, false, nowMs, pod.uid) });
       continue;
     }
     const ready = component === "edge" ? true : fleet.isReady(pod.uid);
-    if (ready !== pod.ready) table.put({ ...pod.object, status: statusOf(container, ready, nowMs) });
+    if (ready !== pod.ready) table.put({ ...pod.object, status: statusOf(container, ready, nowMs, pod.uid) });
   }
 }
 
@@ -159,10 +161,16 @@ export function mayEvict(table: ObjectTable, pod: PodView): boolean {
   return healthy - 1 >= expected - 1;
 }
 
-function statusOf(container: string, ready: boolean, nowMs: number) {
+/** Every pod has an address of its own. */
+export function addressOf(uid: string): string {
+  const number = Number.parseInt(uid.slice(0, 8), 16);
+  return `10.0.${(number >> 8) & 255}.${number & 255}`;
+}
+
+function statusOf(container: string, ready: boolean, nowMs: number, uid: string) {
   return {
     phase: "Running",
-    podIP: "10.0.0.1",
+    podIP: addressOf(uid),
     isReady: ready,
     conditions: [
       { type: "Ready", status: ready ? "True" : "False", lastTransitionTime: new Date(nowMs).toISOString() },

@@ -61,6 +61,9 @@ export class World {
   arrivalsPerSecond = 0;
   /** Pods whose metrics cannot be scraped. */
   readonly silentPods = new Set<string>();
+  cameByThemselves = 0;
+  /** Told when a story replaces the operator. */
+  onRestart: (() => void) | undefined;
   /** Stops the operator after so many sent actions, once. */
   crashAfter: number | undefined;
   /** Sees each pass whose actions were done. */
@@ -144,6 +147,7 @@ export class World {
   }
 
   restartOperator(): void {
+    this.onRestart?.();
     this.#memory = new ClusterMemory(this.nowMs);
     this.#balance = new BalanceMemory();
     this.#autoscaler = new AutoscaleMemo();
@@ -191,6 +195,13 @@ export class World {
   }
 
   #tick(): void {
+    this.beginSecond();
+    if (this.operatorIsUp) this.#pass();
+    this.endSecond();
+  }
+
+  /** What happens in a second before the operator looks. */
+  beginSecond(): void {
     this.nowMs += 1_000;
     this.fleet.nowMs = this.nowMs;
     this.fleet.completeMoves();
@@ -201,13 +212,16 @@ export class World {
     runKubelet(this.table, this.fleet, this.nowMs);
     runReplicaSets(this.table, this.fleet, this.#random, this.nowMs);
     this.#syncEdges();
-    if (this.arrivalsPerSecond > 0) this.fleet.arrive(this.arrivalsPerSecond);
+    if (this.arrivalsPerSecond > 0)
+      this.cameByThemselves += this.arrivalsPerSecond - this.fleet.arrive(this.arrivalsPerSecond);
     for (const server of this.fleet.servers.values()) {
       const state = this.fleet.stateOf(server.uid);
       if (state !== undefined)
         this.#arrivals.set(server.uid, nextArrivals(this.#arrivals.get(server.uid), state, this.nowMs));
     }
-    if (this.operatorIsUp) this.#pass();
+  }
+
+  endSecond(): void {
     this.#tellSets();
     this.#judge();
   }

@@ -37,8 +37,9 @@ export function trialWait(draft: Draft, candidate: PlannedSet, isHeld: boolean):
     }
     case "move": {
       const goal = goalOf(facts, draft.sets, candidate);
-      if (goal.left === 0 && goal.onLeaving.length === 0) return undefined;
+      // First of all: a new leader has asked nobody yet, and what nobody knows is not nothing left.
       if (goal.silent !== undefined) return unreachable(goal.silent);
+      if (goal.left === 0 && goal.onLeaving.length === 0) return undefined;
       if (areStragglers(draft, candidate, goal.left, isHeld)) return undefined;
       return {
         reason: "MovingConnections",
