@@ -262,9 +262,11 @@ const STORIES: Record<string, Story> = {
     roll(world);
     expect(await world.run(60, isIn(world, 0, "pause"))).toBe(true);
     world.say("the store goes away: the step is not judged");
-    world.gates["step 1"] = { analysis: { kind: "fail", why: "every publish fails" } };
     world.fleet.storeIsUp = false;
-    await world.run(70);
+    // The pods say so before a sample is large enough.
+    await world.run(3);
+    world.gates["step 1"] = { analysis: { kind: "fail", why: "every publish fails" } };
+    await world.run(67);
     world.say("the store is back");
     world.gates = {};
     world.fleet.storeIsUp = true;
