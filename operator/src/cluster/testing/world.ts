@@ -26,7 +26,7 @@ import type { Action, Plan } from "../plan.ts";
 import { judgeStatus } from "../status-writer.ts";
 import { Fleet } from "./fleet.ts";
 import { ObjectTable, type Stored } from "./objects.ts";
-import { conditionText, parseOwners, signalFor } from "./telling.ts";
+import { conditionText, parseOwners, signalFor, setsText } from "./telling.ts";
 import { seededRandom } from "../../runtime/seeded-random.ts";
 import { shuffled } from "./random.ts";
 import { deletePod, mayEvict, podViews, record, runKubelet, runReplicaSets, runTerminations } from "./workloads.ts";
@@ -453,38 +453,7 @@ export class World {
   }
 
   #tellSets(): void {
-    const pods = podViews(this.table);
-    const lines = this.table
-      .list("ReplicaSet")
-      .filter((set) => set.metadata.labels?.[LABELS.component] === "server")
-      .map((set) => {
-        const annotations = set.metadata.annotations ?? {};
-        const revision = set.metadata.labels?.[LABELS.revision];
-        const mine = pods.filter((pod) => pod.labels[LABELS.revision] === revision);
-        const held = mine.reduce((sum, pod) => sum + (this.fleet.servers.get(pod.uid)?.connections ?? 0), 0);
-        const draining = mine.filter((pod) => pod.labels[LABELS.set] === "draining").length;
-        const traffic = ["active", "none", "preview"]
-          .filter((mode) => mine.some((pod) => pod.labels[LABELS.traffic] === mode))
-          .join("+");
-        const marks = `${annotations[ANNOTATIONS.role]}/${annotations[ANNOTATIONS.step]}`;
-        const ready = mine.filter((pod) => pod.ready).length;
-        const gone = draining === 0 ? "" : ` draining=${draining}`;
-        return `${annotations[ANNOTATIONS.color]} ${annotations[ANNOTATIONS.image]} ${marks} pods=${ready}/${mine.length} traffic=${traffic || "-"} connections=${held}${gone}`;
-      })
-      .toSorted();
-    const edges = this.table.list("ReplicaSet").filter((set) => set.metadata.labels?.[LABELS.component] === "edge");
-    // One edge revision is not worth a word.
-    if (edges.length > 1) {
-      for (const set of edges) {
-        const mine = pods.filter((pod) => pod.owner === set.metadata.uid);
-        const through = mine.reduce((sum, pod) => sum + (this.fleet.edgeStateOf(pod.uid)?.connections ?? 0), 0);
-        const traffic = set.metadata.labels?.[LABELS.traffic];
-        lines.push(
-          `edge ${set.metadata.annotations?.[ANNOTATIONS.image]} pods=${mine.length} traffic=${traffic} connections=${through}`,
-        );
-      }
-    }
-    const told = lines.join(" | ");
+    const told = setsText(this.table, this.fleet);
     if (told === this.#told) return;
     this.#told = told;
     this.say(told);
