@@ -63,7 +63,7 @@ export class CellCounter {
       registers: [registry],
       collect() {
         for (const cell of cells.values()) {
-          if (cell.amount === 0) continue;
+          // Zeros too: a rate needs the series before its first event.
           this.inc(cell.labels, cell.amount);
           cell.amount = 0;
         }

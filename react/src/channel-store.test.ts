@@ -54,15 +54,15 @@ function fakeClient(refusal?: ClientError): Fake {
       subscribed: () => Promise.resolve({ channel: name, position: { epoch: "e1", offset: 5 }, recovered: true }),
     };
   };
-  const fetch = (c: string, from: { epoch: string; offset: number }, n: number) => {
+  const ask = ({ c, from, n }: { c: string; from: { epoch: string; offset: number }; n: number }) => {
     const items = Array.from({ length: n }, (_, index) => {
       const { publisher: p, timestamp: ts, data: d, offset: o } = message(from.offset + index + 1);
-      return { c, o, p, ts, d };
+      return { t: "pub", c, o, p, ts, d };
     });
-    return Promise.resolve({ e: from.epoch, items, more: false });
+    return Promise.resolve({ t: "page", e: from.epoch, items, more: false });
   };
   const ready = () => Promise.resolve();
-  return Object.assign(fake, { client: { subscribe, ready, wire: { fetch } } as unknown as Client });
+  return Object.assign(fake, { client: { subscribe, ready, wire: { ask } } as unknown as Client });
 }
 
 describe("channelStoreOf", () => {
