@@ -30,6 +30,7 @@ export type RedisServer = {
 };
 
 const START_WITHIN_MS = 10_000;
+const MOST_STARTS = 3;
 
 async function freePort(): Promise<number> {
   const server = createServer();
@@ -43,15 +44,18 @@ async function freePort(): Promise<number> {
 async function freeNodePort(): Promise<number> {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 20_000);
-    const server = createServer();
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once("error", () => resolve(false));
-      server.listen(port, "127.0.0.1", () => resolve(true));
-    });
-    if (!isFree) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
+    if ((await isFree(port)) && (await isFree(port + 10_000))) return port;
   }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  const isListening = await new Promise<boolean>((resolve) => {
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => resolve(true));
+  });
+  if (isListening) await new Promise((resolve) => server.close(resolve));
+  return isListening;
 }
 
 /** @param replicaOf port of the primary. */
@@ -75,12 +79,22 @@ export async function startSentinel(primary: number): Promise<RedisServer> {
   return { ...sentinel, stop: () => sentinel.stop().then(() => rm(directory, { recursive: true, force: true })) };
 }
 
+/** A port that was free a moment ago may be somebody's own end of a connection by now: then the server ends at once. */
 async function start(
   choosePort: () => Promise<number>,
   more: readonly string[],
   first: readonly string[] = [],
 ): Promise<RedisServer> {
-  const port = await choosePort();
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await startAt(await choosePort(), more, first);
+    } catch (error) {
+      if (attempt === MOST_STARTS) throw error;
+    }
+  }
+}
+
+async function startAt(port: number, more: readonly string[], first: readonly string[]): Promise<RedisServer> {
   // A replica writes what it loads to its directory, and a server reads what it finds there: never a shared one.
   const directory = await mkdtemp(join(tmpdir(), "wsc-redis-"));
   const args = [...first, "--port", String(port), "--bind", "127.0.0.1", "--dir", directory];
