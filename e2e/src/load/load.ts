@@ -54,7 +54,12 @@ class LoadProcess {
       }
     });
     this.#child.on("error", (error) => this.#fail(error));
-    this.#child.on("exit", (code, signal) => this.#fail(new LoadError(`the load process ended (${signal ?? code})`)));
+    this.#child.on("exit", (code, signal) => {
+      const fail = (): void => this.#fail(new LoadError(`the load process ended (${signal ?? code})`));
+      // What it said last may still be on the way: the channel ends after it.
+      if (this.#child.connected) this.#child.once("disconnect", fail);
+      else fail();
+    });
   }
 
   async ask<K extends LoadReport["kind"]>(

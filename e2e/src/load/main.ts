@@ -36,7 +36,10 @@ async function obey(command: LoadCommand): Promise<void> {
   else if (command.kind === "fault") fleet.fault(command.on);
   else {
     clearInterval(ticker);
-    report({ kind: "summary", summary: await fleet.finish() });
+    // A long summary is still being written when `send` returns, and an end of the process would cut it off.
+    const summary: LoadReport = { kind: "summary", summary: await fleet.finish() };
+    if (!process.connected) return;
+    await new Promise<void>((resolve) => process.send?.(summary, undefined, undefined, () => resolve()));
     process.disconnect();
   }
 }
