@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createLogger } from "@wscluster/platform";
 import { startCluster } from "../testing/redis-cluster.ts";
 import type { RedisCluster } from "../testing/redis-cluster.ts";
-import { hasRedisServer, startRedis, startSentinel } from "../testing/redis-server.ts";
+import { hasRedisServer, startRedis, startSentinel, untilReplicated } from "../testing/redis-server.ts";
 import type { RedisServer } from "../testing/redis-server.ts";
 import { describeBroker } from "./contract.suite.ts";
 import { DEFAULT_POLICY } from "./port.ts";
@@ -107,7 +107,7 @@ describe.skipIf(!hasRedisServer())("with redis-server installed", () => {
       await broker.start(silent);
       const first = await publishTo(broker, "t/room", 1);
       expect(first).toMatchObject({ kind: "stored", offset: 1 });
-      await primary.client.wait(1, 1_000);
+      await untilReplicated(primary, replica);
       await primary.stop();
       await expect
         .poll(async () => (await publishTo(broker, "t/room", 2)).kind, { timeout: 20_000 })

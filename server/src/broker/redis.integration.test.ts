@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createLogger } from "@wscluster/platform";
-import { hasRedisServer, startRedis, startRelay } from "../testing/redis-server.ts";
+import { hasRedisServer, startRedis, startRelay, untilReplicated } from "../testing/redis-server.ts";
 import type { RedisServer, Relay } from "../testing/redis-server.ts";
 import { describeBroker } from "./contract.suite.ts";
 import { DEFAULT_POLICY } from "./port.ts";
@@ -49,7 +49,7 @@ describe.skipIf(!hasRedisServer())("with redis-server installed", () => {
         await expect
           .poll(() => replica.client.info("replication"), { timeout: 10_000, interval: 10 })
           .toContain("master_link_status:up");
-        await redis.client.wait(1, 5_000);
+        await untilReplicated(redis, replica);
         await redis.client.call("client", "kill", "type", "replica");
         await replica.client.call("replicaof", "127.0.0.1", "1");
         await lost();

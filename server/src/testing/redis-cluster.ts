@@ -1,7 +1,7 @@
 // A real Redis Cluster of a test's own: three primaries, and what can happen to them. Not here: the servers themselves.
 
 import { CLUSTER_SLOTS, clusterSlotOf } from "../broker/redis/cluster-slots.ts";
-import { RedisServerError, startClusterNode } from "./redis-server.ts";
+import { RedisServerError, startClusterNode, untilReplicated } from "./redis-server.ts";
 import type { RedisServer } from "./redis-server.ts";
 
 export type RedisCluster = {
@@ -85,7 +85,7 @@ export async function startCluster(): Promise<RedisCluster> {
       await untilAll([replica], async ({ client }) =>
         (await client.info("replication")).includes("master_link_status:up"),
       );
-      await primary.client.wait(1, 5_000);
+      await untilReplicated(primary, replica);
       // Stopped first: it cannot come back to the primary before that is gone.
       replica.freeze();
       await primary.client.call("client", "kill", "type", "replica");

@@ -63,6 +63,17 @@ export function startRedis(replicaOf?: number): Promise<RedisServer> {
   return start(freePort, replicaOf === undefined ? [] : ["--replicaof", "127.0.0.1", String(replicaOf)]);
 }
 
+/** Waits until the replica has all that the primary has now. WAIT would only wait for what its own connection wrote. */
+export async function untilReplicated(primary: RedisServer, replica: RedisServer): Promise<void> {
+  const offsetOf = async ({ client }: RedisServer, field: string) =>
+    Number(new RegExp(`${field}:(\\d+)`).exec(await client.info("replication"))?.[1] ?? NaN);
+  const written = await offsetOf(primary, "master_repl_offset");
+  for (const until = Date.now() + START_WITHIN_MS; ;) {
+    if ((await offsetOf(replica, "slave_repl_offset")) >= written) return;
+    if (Date.now() > until) throw new RedisServerError("the replica does not catch up with its primary");
+  }
+}
+
 /** A node that is not part of a cluster yet. */
 export function startClusterNode(): Promise<RedisServer> {
   const more = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no"];
