@@ -1,5 +1,5 @@
 // `resume`: a pod dies, its clients miss messages and come back to another one, all at once: with channels of their own, and all in one.
-import { pause, quantileOf, waitFor } from "@wscluster/e2e";
+import { quantileOf, waitFor } from "@wscluster/e2e";
 import type { Bench } from "../bench.ts";
 import { openSubscriber } from "../fanout/subscriber.ts";
 import { startRedis } from "../idle/redis-process.ts";
@@ -193,7 +193,6 @@ async function untilCount(what: string, count: () => number, wanted: number, sig
     signal,
     seen: () => `${count()} of ${wanted}`,
   });
-  await pause(0, signal);
 }
 
 const rounded = (value: number): number => Math.round(value * 1_000) / 1_000;

@@ -4,7 +4,16 @@ import { isReady } from "../product/objects.ts";
 import { waitFor } from "../product/wait.ts";
 import type { Load } from "../load/load.ts";
 import { Checks, Violation, type Scenario, type ScenarioContext } from "./scenario.ts";
-import { breathe, checkNobodyNoticed, figures, openChat, openLoad, ROLLOUT_TIMEOUT_MS, untilLoad } from "./stage.ts";
+import {
+  breathe,
+  checkNobodyNoticed,
+  figures,
+  largeLoad,
+  openChat,
+  openLoad,
+  ROLLOUT_TIMEOUT_MS,
+  untilLoad,
+} from "./stage.ts";
 
 const CLIENTS = { quick: 200, full: 1_000 } as const;
 const PER_SECOND = { quick: 25, full: 100 } as const;
@@ -37,8 +46,7 @@ export const changedMinds: Scenario = {
     });
     const load = await openLoad(context, chat, {
       clients,
-      rooms: context.quick ? 50 : 200,
-      messagesPerSecond: context.quick ? 0.2 : 0.05,
+      ...largeLoad(context.quick),
     });
     const stage: Stage = { context, chat, load, checks: new Checks(), clients };
     await breathe(context);

@@ -7,7 +7,7 @@ import { isReady, type PodObject } from "../product/objects.ts";
 import { pause, waitFor } from "../product/wait.ts";
 import type { Load } from "../load/load.ts";
 import { Checks, Violation, type Scenario, type ScenarioContext } from "./scenario.ts";
-import { breathe, checkNothingLost, figures, openChat, openLoad } from "./stage.ts";
+import { breathe, checkNothingLost, figures, largeLoad, openChat, openLoad } from "./stage.ts";
 
 const SERVERS = 4;
 const EDGES = 2;
@@ -49,8 +49,7 @@ export const nodeDrains: Scenario = {
     const clients = quick ? CLIENTS.quick : CLIENTS.full;
     const load = await openLoad(context, chat, {
       clients,
-      rooms: quick ? 50 : 200,
-      messagesPerSecond: quick ? 0.2 : 0.05,
+      ...largeLoad(quick),
     });
     const stage: Stage = { context, chat, load, checks: new Checks(), nodes };
     await breathe(context);

@@ -7,7 +7,7 @@ import { isReady } from "../product/objects.ts";
 import { pause, waitFor } from "../product/wait.ts";
 import type { Load } from "../load/load.ts";
 import { Checks, Violation, type Scenario, type ScenarioContext } from "./scenario.ts";
-import { breathe, checkNobodyNoticed, figures, openChat, openLoad, ROLLOUT_TIMEOUT_MS } from "./stage.ts";
+import { breathe, checkNobodyNoticed, figures, largeLoad, openChat, openLoad, ROLLOUT_TIMEOUT_MS } from "./stage.ts";
 
 const CLIENTS = { quick: 200, full: 1_000 } as const;
 const PER_SECOND = { quick: 50, full: 100 } as const;
@@ -40,8 +40,7 @@ export const scaledInFlight: Scenario = {
     const chat = await openChat(context, { replicas: first, maxPerSecond: PER_SECOND[size] });
     const load = await openLoad(context, chat, {
       clients,
-      rooms: context.quick ? 50 : 200,
-      messagesPerSecond: context.quick ? 0.2 : 0.05,
+      ...largeLoad(context.quick),
     });
     const stage: Stage = { context, chat, load, checks: new Checks(), clients };
     await breathe(context);

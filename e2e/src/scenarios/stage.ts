@@ -14,6 +14,10 @@ export const ROLLOUT_TIMEOUT_MS = 150_000;
 /** From the image change: the new pods start, are verified and take new connections. */
 const FIRST_MOVE_TIMEOUT_MS = 60_000;
 
+/** The traffic of a fleet that is large for a small machine: of more clients each one talks less, in smaller rooms. */
+export const largeLoad = (quick: boolean): Pick<LoadOptions, "rooms" | "messagesPerSecond"> =>
+  quick ? { rooms: 50, messagesPerSecond: 0.2 } : { rooms: 200, messagesPerSecond: 0.05 };
+
 export async function openChat(
   context: ScenarioContext,
   options: Partial<Omit<ChatOptions, "namespace">> = {},

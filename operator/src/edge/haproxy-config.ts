@@ -1,7 +1,7 @@
 // Text of haproxy.cfg for HAProxy 2.6 and newer. Pure. Servers are not in it: the agent adds them at run time, so nothing that
 // happens to pods ever needs a reload, which would fork a process that keeps old sockets (haproxy/haproxy#228, ingress-nginx#2461).
 import { PORTS } from "@wscluster/crds";
-import { EDGE_HEADER, POD_HEADER } from "@wscluster/protocol";
+import { ADMISSION, EDGE_HEADER, POD_HEADER } from "@wscluster/protocol";
 
 /** Names inside the configuration that the agent speaks about. */
 export const PROXY = { frontend: "fe_clients", backend: "be_pods" } as const;
@@ -21,7 +21,7 @@ export const BRAKE = {
 } as const;
 
 /** Paths that the edge answers by itself. */
-export const EDGE_CLIENT_PATHS = { healthz: "/edge-healthz", admission: "/wsc/admission" } as const;
+export const EDGE_CLIENT_PATHS = { healthz: "/edge-healthz", admission: ADMISSION.path } as const;
 
 export type HaproxyConfigOptions = {
   /** Path of the runtime socket; the agent in the same pod connects to it. */
