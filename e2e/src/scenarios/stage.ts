@@ -1,13 +1,14 @@
 // What most scenarios begin with: a chat cluster that is Ready and clients that use it; and what they all demand of a run.
-import { Chat } from "../product/chat.ts";
+import { Chat, keyOf } from "../product/chat.ts";
 import { CHAT, chatCluster, type ChatOptions } from "../product/chat-cluster.ts";
 import { REDIS_URL } from "../product/install.ts";
+import { isReady, type PodObject } from "../product/objects.ts";
 import { pause, waitFor } from "../product/wait.ts";
 import { startLoad, type Load } from "../load/load.ts";
 import { quantileOf } from "../load/histogram.ts";
 import { LOAD_DEFAULTS, type LoadOptions, type LoadStats, type LoadSummary } from "../load/messages.ts";
 import { FAULTS } from "../oracle/evidence.ts";
-import type { Checks, ScenarioContext } from "./scenario.ts";
+import { Violation, type Checks, type ScenarioContext } from "./scenario.ts";
 
 const MIN_AVAILABILITY_PERCENT = 99.9;
 export const ROLLOUT_TIMEOUT_MS = 150_000;
@@ -55,6 +56,22 @@ export function untilLoad(
     signal: context.signal,
     seen: () => `moved ${load.stats?.moved} of ${load.stats?.clients}, connected ${load.stats?.connected}`,
   });
+}
+
+/** A pod to harm and the sockets that it holds: a fresh pod holds none, and harm to it would show nothing. */
+export type Victim = { readonly pod: PodObject; readonly held: number };
+
+/** Of the ready server pods that qualify, the one with the most sockets. */
+export async function fullestServer(
+  chat: Chat,
+  load: Load,
+  isEligible: (pod: PodObject) => boolean = () => true,
+): Promise<Victim> {
+  const held = (pod: PodObject) => load.stats?.pods.get(keyOf(pod)) ?? 0;
+  const pods = (await chat.pods("server")).filter((pod) => isReady(pod) && isEligible(pod));
+  const pod = pods.toSorted((a, b) => held(b) - held(a))[0];
+  if (!pod || held(pod) === 0) throw new Violation(`none of ${pods.length} server pods is ready and holds sockets`);
+  return { pod, held: held(pod) };
 }
 
 /** Lets traffic flow on both sides of what is to happen, so that the streams say something. */

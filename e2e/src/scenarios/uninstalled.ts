@@ -8,7 +8,7 @@ import { startRedis } from "../product/redis.ts";
 import { waitFor } from "../product/wait.ts";
 import type { Load } from "../load/load.ts";
 import { Checks, Violation, type Scenario, type ScenarioContext } from "./scenario.ts";
-import { breathe, checkNothingLost, figures, openChat, openLoad } from "./stage.ts";
+import { breathe, checkNothingLost, figures, fullestServer, openChat, openLoad } from "./stage.ts";
 
 const CLIENTS = { quick: 100, full: 1_000 } as const;
 const SERVERS = 3;
@@ -80,7 +80,8 @@ async function rollEdge({ context, chat, load, checks }: Stage): Promise<void> {
 }
 
 async function replaceServer({ context, chat, load, checks }: Stage): Promise<void> {
-  const old = await kill(context, chat, "server", "server");
+  const old = await chat.pods("server");
+  await kill(context, chat, (await fullestServer(chat, load)).pod, "server");
   const fresh = await replacement(context, chat, "server", SERVERS, old);
   await load.joinWitnesses();
   const taken = await waitFor(
@@ -93,7 +94,10 @@ async function replaceServer({ context, chat, load, checks }: Stage): Promise<vo
 }
 
 async function replaceEdge({ context, chat, load, checks }: Stage): Promise<void> {
-  const old = await kill(context, chat, "edge", "haproxy");
+  const old = await chat.pods("edge");
+  const victim = old.find(isReady);
+  if (!victim) throw new Violation("no edge pod is ready");
+  await kill(context, chat, victim, "haproxy");
   const fresh = await replacement(context, chat, "edge", EDGES, old);
   const keys = new Set(fresh.map((pod) => pod.metadata.name));
   let seen = 0;
@@ -111,19 +115,10 @@ async function replaceEdge({ context, chat, load, checks }: Stage): Promise<void
 }
 
 /** The process dies without a word, and the pod with it. */
-async function kill(
-  context: ScenarioContext,
-  chat: Chat,
-  component: "server" | "edge",
-  container: string,
-): Promise<readonly PodObject[]> {
-  const before = await chat.pods(component);
-  const victim = before.find(isReady);
-  if (!victim) throw new Violation(`no ${component} pod is ready`);
-  await context.access.driver.signalContainer(chat.namespace, victim.metadata.name, container, "SIGKILL");
-  await chat.kubectl(["delete", "pod", victim.metadata.name, "--grace-period=0", "--force", "--wait=false"]);
+async function kill(context: ScenarioContext, chat: Chat, pod: PodObject, container: string): Promise<void> {
+  await context.access.driver.signalContainer(chat.namespace, pod.metadata.name, container, "SIGKILL");
+  await chat.kubectl(["delete", "pod", pod.metadata.name, "--grace-period=0", "--force", "--wait=false"]);
   await breathe(context, FAULT_SECONDS);
-  return before;
 }
 
 async function replacement(
