@@ -48,9 +48,10 @@ export const ANNOTATIONS = {
   source: `${GROUP}/source`,
   /** Hash of the last applied intent, so that a removed field is noticed. */
   appliedHash: `${GROUP}/applied-hash`,
-  /** On the WebSocketCluster: fencing epoch and the installation that holds it. */
+  /** On the WebSocketCluster: fencing epoch, the installation that holds it, and which term of leadership there wrote it. */
   epoch: `${GROUP}/operator-epoch`,
   installation: `${GROUP}/operator-installation`,
+  term: `${GROUP}/operator-term`,
 } as const;
 
 /** Names of the children of cluster `name`; at most 63 characters because `name` has at most 40. */

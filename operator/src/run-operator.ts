@@ -200,6 +200,7 @@ function startTerm(parts: TermParts): Term {
       api: client,
       clock,
       installation: `${config.WSC_OPERATOR_NAMESPACE}/${config.WSC_LEASE_NAME}`,
+      term: randomUUID(),
     }),
     mayAct: parts.isLeader,
     gates: judges.gates,

@@ -45,7 +45,7 @@ async function stage(
     clock,
     randomKey: () => "random",
     defaults: { agentImage: "operator:1", edgeImage: "haproxy:1" },
-    fencing: new Fencing({ api: api.client, clock, installation: "mine/lease" }),
+    fencing: new Fencing({ api: api.client, clock, installation: "mine/lease", term: "t1" }),
     mayAct: () => true,
     log: { info: () => undefined, warn: () => undefined, debug: () => undefined },
     ...more,

@@ -23,7 +23,7 @@ function fencingWith(lease: () => Lease) {
       return Promise.resolve(cluster());
     },
   } as unknown as KubeApi;
-  return { fencing: new Fencing({ api, clock, installation: "mine/lease" }), patches, clock };
+  return { fencing: new Fencing({ api, clock, installation: "mine/lease", term: "t1" }), patches, clock };
 }
 const leaseAt = (resourceVersion: string, holderIdentity: string): Lease => ({
   apiVersion: "coordination.k8s.io/v1",
@@ -43,7 +43,11 @@ describe("Fencing", () => {
         metadata: {
           uid: "u",
           resourceVersion: "7",
-          annotations: { [ANNOTATIONS.epoch]: "9", [ANNOTATIONS.installation]: "mine/lease" },
+          annotations: {
+            [ANNOTATIONS.epoch]: "9",
+            [ANNOTATIONS.installation]: "mine/lease",
+            [ANNOTATIONS.term]: "t1",
+          },
         },
       },
     ]);
@@ -53,6 +57,25 @@ describe("Fencing", () => {
     const taken = cluster({ [ANNOTATIONS.epoch]: "10", [ANNOTATIONS.installation]: "mine/lease" });
     expect(await fencing.hold(taken, [], never)).toEqual({ kind: "deposed", epoch: 10 });
     expect(patches).toHaveLength(1);
+  });
+
+  it("goes on under a claim of which it never got the answer", async () => {
+    const stored: Record<string, string> = {};
+    const api = {
+      patch(_resource: unknown, _ref: unknown, patch: { metadata: { annotations: Record<string, string> } }) {
+        Object.assign(stored, patch.metadata.annotations);
+        return Promise.reject(new KubeError("Timeout", "no answer"));
+      },
+    } as unknown as KubeApi;
+    const fencing = new Fencing({ api, clock: new FakeClock(), installation: "mine/lease", term: "t1" });
+    await expect(fencing.hold(cluster(), [], never)).rejects.toThrow("no answer");
+    expect(await fencing.hold(cluster(stored), [1], never)).toEqual({ kind: "held", epoch: 1 });
+    // Pods have seen more, as after a restored backup: claimed again, and lost again.
+    await expect(fencing.hold(cluster(stored), [4], never)).rejects.toThrow("no answer");
+    expect(await fencing.hold(cluster(stored), [5], never)).toEqual({ kind: "held", epoch: 5 });
+    // The same number in the name of somebody else is none of ours.
+    const taken = cluster({ ...stored, [ANNOTATIONS.epoch]: "6", [ANNOTATIONS.term]: "t2" });
+    expect(await fencing.hold(taken, [], never)).toEqual({ kind: "deposed", epoch: 6 });
   });
 
   it("yields to another installation while its lease changes, and takes over when it has been still for long", async () => {

@@ -13,6 +13,8 @@ export type FencingOptions = {
   readonly clock: Clock;
   /** NAMESPACE/LEASE of this installation. */
   readonly installation: string;
+  /** Names this term of leadership: no other one ever, of whatever process, has the same. */
+  readonly term: string;
 };
 
 export type FenceAnswer =
@@ -49,12 +51,13 @@ export class Fencing {
    * @throws KubeError Conflict when somebody was faster
    */
   async hold(cluster: CustomObject, reported: readonly number[], signal: AbortSignal): Promise<FenceAnswer> {
-    const { api, installation } = this.#options;
+    const { api, installation, term } = this.#options;
     const { uid } = cluster.metadata;
     const stored = storedFenceOf(cluster.metadata.annotations);
     const isForeignLive = (await this.foreignOf(cluster, signal)) !== undefined;
-    const me = { installation, epoch: this.#epochs.get(uid) };
+    const me = { installation, term, epoch: this.#epochs.get(uid) };
     const verdict = judgeFence(stored, me, reported, isForeignLive);
+    if (verdict.kind === "held") this.#epochs.set(uid, verdict.epoch);
     if (verdict.kind !== "claim") return verdict;
     const written = await api.patch(
       resources.webSocketClusters,
@@ -64,7 +67,11 @@ export class Fencing {
           uid,
           // The compare of compare-and-set.
           resourceVersion: cluster.metadata.resourceVersion,
-          annotations: { [ANNOTATIONS.epoch]: String(verdict.epoch), [ANNOTATIONS.installation]: installation },
+          annotations: {
+            [ANNOTATIONS.epoch]: String(verdict.epoch),
+            [ANNOTATIONS.installation]: installation,
+            [ANNOTATIONS.term]: term,
+          },
         },
       },
       { type: "merge", signal },

@@ -12,6 +12,8 @@ import { Fencing } from "../fencing.ts";
 
 const NEVER = new Promise<never>(() => {});
 
+let terms = 0;
+
 /** Calls that a pass makes; lists, watches and polls go on by themselves. */
 const PASS_CALLS = ["get", "find", "create", "replace", "apply", "applyStatus", "patch", "patchStatus", "delete"];
 
@@ -59,7 +61,7 @@ export class OperatorProcess {
       clock,
       randomKey: () => "key",
       defaults: options.defaults,
-      fencing: new Fencing({ api, clock, installation: "ops/wscluster" }),
+      fencing: new Fencing({ api, clock, installation: "ops/wscluster", term: String(++terms) }),
       operatorPaused: options.operatorPaused,
       gates: options.gates,
       mayAct: () => !this.isDead,
