@@ -122,5 +122,15 @@ export const SERVER_METRICS = {
     help: "0 while the settings file is not valid and the one before stays in force.",
   },
   wscluster_broker_up: { kind: "gauge", help: "1 while the store answers." },
+  wscluster_ingest_messages_total: {
+    kind: "counter",
+    help: "Messages that came in from Redis or Kafka, by what became of them: stored, dup (stored before), or the code of docs/errors.md under which they were left out.",
+    labels: ["source", "result"],
+  },
+  wscluster_ingest_waiting: {
+    kind: "gauge",
+    help: "Messages that came in and are not stored yet.",
+    labels: ["source"],
+  },
   wscluster_grants_total: { kind: "counter", help: "Grants, by result.", labels: ["result"] },
 } as const satisfies Record<string, MetricRow>;

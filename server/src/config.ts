@@ -65,6 +65,18 @@ export const SERVER_VARIABLES = z.object({
     .regex(/^[^{}\s]+$/, "must have no braces and no spaces")
     .default("wsc")
     .describe("Prefix of all keys; two clusters on one store must differ in it."),
+  WSC_INGEST_REDIS_CHANNEL: z
+    .string()
+    .regex(/^[^{}\s]{1,128}$/, "must have 1 to 128 characters, no braces and no spaces")
+    .optional()
+    .describe(
+      "Redis channel whose messages {target_type, target_id, data} are delivered (docs/ingest.md); absent = none.",
+    ),
+  WSC_INGEST_REDIS_URL: z
+    .string()
+    .refine((url) => storeAddressOf(url) !== undefined, { error: "must have one of the forms of WSC_REDIS_URL" })
+    .optional()
+    .describe("Redis of that channel; absent = WSC_REDIS_URL."),
   WSC_ADMIN_KEYS: secrets.default([]).describe("Keys of contract writes: all verify. Absent = no writes are accepted."),
   WSC_API_KEYS: secrets
     .default([])

@@ -9,6 +9,7 @@ import { RedisBroker } from "./broker/redis.ts";
 import { LIVE_FILE, SERVER_VARIABLES, hooksOf, identityOptionsOf, limitsOf } from "./config.ts";
 import type { ServerVariables } from "./config.ts";
 import { createLiveFile } from "./live-file.ts";
+import { ingestFor } from "./ingest/ingest.ts";
 import type { Tracing } from "./telemetry/tracing.ts";
 import { TlsFiles } from "./transport/tls-files.ts";
 import { Pod } from "./pod.ts";
@@ -93,12 +94,14 @@ async function run(variables: ServerVariables): Promise<void> {
     allowedOrigins: variables.WSC_ALLOWED_ORIGINS,
     terminationMs: variables.WSC_TERMINATION_SECONDS * 1_000,
   });
+  const ingest = ingestFor(variables, pod, log);
   handleSignals(
     process,
     (signal) => {
       log.info({ signal }, "ending");
-      void pod
-        .terminate()
+      void ingest
+        .stop()
+        .then(() => pod.terminate())
         .then(() => tracing?.stop().catch(() => {}))
         .then(
           () => process.exit(0),
@@ -114,6 +117,7 @@ async function run(variables: ServerVariables): Promise<void> {
     },
   );
   await pod.start();
+  ingest.start();
   file.start();
 }
 

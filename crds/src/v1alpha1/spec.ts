@@ -108,6 +108,12 @@ export const redisSpec = z
       .regex(/^[A-Za-z0-9_.-]+$/)
       .optional()
       .describe("Prefix of every key. Defaults to NAMESPACE.NAME of the cluster."),
+    ingestChannel: text(128)
+      .regex(/^[^{}\s]+$/)
+      .optional()
+      .describe(
+        "Redis channel whose messages `{target_type, target_id, data}` are delivered to their targets. Absent = none.",
+      ),
   })
   .meta({
     "x-kubernetes-validations": [

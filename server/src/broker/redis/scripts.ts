@@ -254,7 +254,23 @@ return {string.format('%.0f', now), kept}
 `,
 };
 
+/** KEYS lease; ARGV holder ttl, "0" gives it up. 1 = it is held by this one. */
+export const HOLD: Script = {
+  name: "hold",
+  lua: `
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+if ARGV[2] == '0' then
+  redis.call('DEL', KEYS[1])
+  return 0
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+`,
+};
+
 export const ALL_SCRIPTS: readonly Script[] = [
+  HOLD,
   PUBLISH,
   READ,
   CREATE_SESSION,

@@ -103,6 +103,7 @@ function serverEnvFor(
     ...(auth.jwtSecretRef === undefined
       ? []
       : [secretEnv("WSC_JWT_SECRET", auth.jwtSecretRef.name, auth.jwtSecretRef.key)]),
+    ...plainEnv("WSC_INGEST_REDIS_CHANNEL", spec.redis.ingestChannel),
     ...plainEnv("WSC_JWT_JWKS_URL", auth.jwt?.jwksUrl),
     ...plainEnv("WSC_JWT_ISSUER", auth.jwt?.issuer),
     ...plainEnv("WSC_JWT_AUDIENCE", auth.jwt?.audience),
