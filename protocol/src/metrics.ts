@@ -124,7 +124,7 @@ export const SERVER_METRICS = {
   wscluster_broker_up: { kind: "gauge", help: "1 while the store answers." },
   wscluster_ingest_messages_total: {
     kind: "counter",
-    help: "Messages that came in from Redis or Kafka, by what became of them: stored, dup (stored before), or the code of docs/errors.md under which they were left out.",
+    help: "Messages that came in from a Redis channel, by what became of them: stored, dup (stored before), or the code of docs/errors.md under which they were left out.",
     labels: ["source", "result"],
   },
   wscluster_ingest_waiting: {

@@ -1,4 +1,4 @@
-// A message that names its target itself: {"target_type", "target_id", "data"}, as back ends put it into a Redis channel or a Kafka topic.
+// A message that names its target itself: {"target_type", "target_id", "data"}, as back ends publish it to a Redis channel.
 // Pure. Not here: where it comes from.
 
 import { WIRE_DEFAULTS } from "@wscluster/protocol";
