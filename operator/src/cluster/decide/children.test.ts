@@ -12,7 +12,7 @@ const SPEC = {
     env: [{ name: "GREETING", value: "hi" }],
     resources: { limits: { memory: "1Gi" } },
   },
-  redis: { urlSecretRef: { name: "store", key: "url" } },
+  redis: { urlSecretRef: { name: "store", key: "url" }, ingestChannel: "events" },
   auth: {
     jwtSecretRef: { name: "jwt", key: "secret" },
     jwt: { jwksUrl: "https://idp/keys", issuer: "idp", audience: "chat" },
@@ -58,6 +58,7 @@ describe("server pods", () => {
     const value = (name: string) => env.find((one) => one.name === name)?.value;
     expect([value("WSC_PORT"), value("WSC_REDIS_PREFIX"), value("GREETING")]).toEqual(["9000", "apps.chat", "hi"]);
     expect(value("WSC_ALLOWED_ORIGINS")).toBe("https://a,https://b");
+    expect(value("WSC_INGEST_REDIS_CHANNEL")).toBe("events");
     const token = ["WSC_JWT_JWKS_URL", "WSC_JWT_ISSUER", "WSC_JWT_AUDIENCE", "WSC_TOKEN_COOKIE"];
     expect(token.map(value)).toEqual(["https://idp/keys", "idp", "chat", "sid"]);
     const secrets = ["WSC_REDIS_URL", "WSC_ADMIN_KEYS", "WSC_TICKET_KEYS", "WSC_JWT_SECRET"];
