@@ -22,11 +22,20 @@ export type SendOptions = {
   readonly as?: string;
 };
 
+export type ApiServerOptions = {
+  /** Further members of system:masters, told apart in the audit log. */
+  readonly users?: readonly string[];
+};
+
 export type ApiServer = AsyncDisposable & {
   readonly url: string;
   readonly token: string;
   /** PEM of the certificate that it serves. */
   readonly certificate: string;
+  /** One JSON line for each finished request that may have changed something. */
+  readonly auditLog: string;
+  /** Path of a kubeconfig for one of `users`. */
+  kubeconfigFor(user: string): string;
   send(method: string, path: string, body?: unknown, options?: SendOptions): Promise<ApiAnswer>;
 };
 
@@ -44,7 +53,7 @@ export function missingForApiServer(): string | undefined {
 }
 
 /** Starts etcd and kube-apiserver on random loopback ports; both and their folder are gone after dispose. */
-export async function startApiServer(): Promise<ApiServer> {
+export async function startApiServer({ users = [] }: ApiServerOptions = {}): Promise<ApiServer> {
   const folder = mkdtempSync(join(tmpdir(), "wsc-api-"));
   const children: ChildProcess[] = [];
   const dispose = async () => {
@@ -53,20 +62,50 @@ export async function startApiServer(): Promise<ApiServer> {
   };
   try {
     const [client, peer, port] = await Promise.all([freePort(), freePort(), freePort()]);
-    const token = randomBytes(16).toString("hex");
+    const tokens = new Map(["test", ...users].map((user) => [user, randomBytes(16).toString("hex")]));
+    const token = tokens.get("test") ?? "";
     const keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
     const keyFile = join(folder, "accounts.key");
     writeFileSync(keyFile, keys.privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
-    writeFileSync(join(folder, "tokens.csv"), `${token},test,test,system:masters\n`, { mode: 0o600 });
+    const rows = [...tokens].map(([user, secret]) => `${secret},${user},${user},system:masters\n`);
+    writeFileSync(join(folder, "tokens.csv"), rows.join(""), { mode: 0o600 });
+    writeFileSync(join(folder, "audit.json"), JSON.stringify(AUDIT_POLICY));
     const etcd = `http://127.0.0.1:${client}`;
     children.push(launch("etcd", etcdArguments(folder, etcd, `http://127.0.0.1:${peer}`), folder));
     const api = launch("kube-apiserver", apiServerArguments(folder, keyFile, etcd, port), folder);
     children.push(api);
-    return { ...(await connect(folder, port, token, api)), [Symbol.asyncDispose]: dispose };
+    const connected = await connect(folder, port, token, api);
+    const kubeconfigFor = (user: string): string => {
+      const file = join(folder, `${user}.kubeconfig.json`);
+      writeFileSync(file, kubeconfig({ ...connected, token: tokens.get(user) ?? "" }), { mode: 0o600 });
+      return file;
+    };
+    return { ...connected, auditLog: join(folder, AUDIT_LOG), kubeconfigFor, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;
   }
+}
+
+const AUDIT_LOG = "audit.log";
+const AUDIT_POLICY = {
+  apiVersion: "audit.k8s.io/v1",
+  kind: "Policy",
+  omitStages: ["RequestReceived"],
+  rules: [{ level: "None", verbs: ["get", "list", "watch"] }, { level: "Metadata" }],
+};
+
+/** JSON is YAML. */
+function kubeconfig(access: { readonly url: string; readonly certificate: string; readonly token: string }): string {
+  const certificate = Buffer.from(access.certificate).toString("base64");
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "test", cluster: { server: access.url, "certificate-authority-data": certificate } }],
+    users: [{ name: "test", user: { token: access.token } }],
+    contexts: [{ name: "test", context: { cluster: "test", user: "test" } }],
+    "current-context": "test",
+  });
 }
 
 function etcdArguments(folder: string, client: string, peer: string): string[] {
@@ -91,6 +130,8 @@ function apiServerArguments(folder: string, keyFile: string, etcd: string, port:
     // Makes its own certificate there.
     `--cert-dir=${folder}`,
     `--token-auth-file=${join(folder, "tokens.csv")}`,
+    `--audit-policy-file=${join(folder, "audit.json")}`,
+    `--audit-log-path=${join(folder, AUDIT_LOG)}`,
     "--authorization-mode=RBAC",
     "--service-account-issuer=https://kubernetes.default.svc",
     `--service-account-key-file=${keyFile}`,
