@@ -8,6 +8,7 @@ import { describeMachine, productVersion } from "./machine.ts";
 import { mediansOf } from "./rounds.ts";
 import { fanout } from "./fanout/fanout.ts";
 import { idle } from "./idle/idle.ts";
+import { operator } from "./operator/operator.ts";
 import { pipeline } from "./pipeline/pipeline.ts";
 import { rebalance } from "./rebalance/rebalance.ts";
 import { resume } from "./resume/resume.ts";
@@ -19,7 +20,7 @@ const EXIT_USAGE = 64;
 const EXIT_INTERRUPTED = 130;
 const RESULTS = join(import.meta.dirname, "..", "results");
 
-const BENCHES: readonly Bench[] = [rollout, fanout, idle, storm, resume, pipeline, rebalance];
+const BENCHES: readonly Bench[] = [rollout, operator, fanout, idle, storm, resume, pipeline, rebalance];
 
 type Flags = { readonly quick: boolean; readonly list: boolean; readonly json?: string };
 

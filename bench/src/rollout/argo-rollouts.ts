@@ -63,7 +63,7 @@ export async function openArgo(
   const crds = await crdFiles();
   const files = crds.map((file) => `--filename=${file}`);
   await access.kubectl(["apply", "--server-side", ...files]);
-  const controller = await startController(access.driver.kubeconfig, namespace);
+  const controller = await startController(access.driver.kubeconfig, [`--namespace=${namespace}`, "--namespaced"]);
   const close = async () => {
     await kubectl(["delete", "rollout.argoproj.io", NAME, "--ignore-not-found", "--wait=false"]);
     await kubectl(["delete", "service", NAME, PREVIEW, "--ignore-not-found", "--wait=false"]);
@@ -90,22 +90,21 @@ export async function openArgo(
   };
 }
 
-async function crdFiles(): Promise<string[]> {
+export async function crdFiles(): Promise<string[]> {
   const answer = await run(["go", "mod", "download", "-json", `${MODULE}@v${ARGO_VERSION}`]);
   const { Dir: folder } = JSON.parse(answer) as { readonly Dir: string };
   return CRDS.map((name) => join(folder, "manifests", "crds", `${name}-crd.yaml`));
 }
 
-async function startController(kubeconfig: string, namespace: string) {
+export async function startController(kubeconfig: string, more: readonly string[]) {
   const [metrics, health] = [await freePort(), await freePort()];
   const flags = [
     `--kubeconfig=${kubeconfig}`,
-    `--namespace=${namespace}`,
-    "--namespaced",
     "--leader-elect=false",
     `--metricsPort=${metrics}`,
     `--healthzPort=${health}`,
     "--loglevel=warn",
+    ...more,
   ];
   const child = spawn(binaryPath(PART.name, PART.version), flags, { stdio: ["ignore", "ignore", "pipe"] });
   const words: string[] = [];
@@ -115,6 +114,7 @@ async function startController(kubeconfig: string, namespace: string) {
   });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
   return {
+    pid: child.pid ?? 0,
     words: () => words.join("").slice(-300),
     async stop() {
       child.kill("SIGTERM");
