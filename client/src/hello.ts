@@ -1,6 +1,6 @@
 // The first frame on a socket, and the address of a named pod. Pure. Not here: when a socket is opened.
 
-import type { HelloFrame, MigrateFrame, Position, Producer } from "@wscluster/protocol";
+import type { Capability, HelloFrame, MigrateFrame, Position, Producer } from "@wscluster/protocol";
 import { NAMED_ARRIVAL } from "@wscluster/protocol";
 
 export type HelloFacts = {
@@ -10,6 +10,7 @@ export type HelloFacts = {
   readonly instance: string;
   readonly producer: Producer;
   readonly identity: { readonly session: string; readonly secret: string } | undefined;
+  readonly caps: readonly Capability[] | undefined;
   readonly ticket: string | undefined;
   /** Channels with the position that each goes on from; `undefined`: nothing was received yet. */
   readonly channels: readonly (readonly [string, Position | undefined])[];
@@ -17,7 +18,7 @@ export type HelloFacts = {
 
 /** A new session, or a resume that takes it over at once. */
 export function helloFor(facts: HelloFacts): HelloFrame {
-  const { token, user, device, instance, producer, identity, ticket, channels } = facts;
+  const { token, user, device, instance, producer, identity, ticket, caps, channels } = facts;
   const sub = channels.filter(([, from]) => !identity || !from).map(([c, from]) => (from ? { c, from } : { c }));
   return {
     t: "hello",
@@ -26,7 +27,7 @@ export function helloFor(facts: HelloFacts): HelloFrame {
     ...(device === undefined ? {} : { device }),
     instance,
     producer,
-    caps: ["migrate", "resume"],
+    caps: ["migrate", "resume", ...(caps ?? [])],
     ...(identity ? { resume: { ...identity, pos: positionsOf(channels) } } : {}),
     ...(identity && ticket !== undefined ? { ticket } : {}),
     ...(sub.length > 0 ? { sub } : {}),

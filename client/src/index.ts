@@ -1,6 +1,8 @@
 // Public surface of @wscluster/client.
 export type { Position, Window } from "@wscluster/protocol";
 export { CLOSE_CODES, closeActionFor, getReconnectionWindow, reconnectDelayMs } from "@wscluster/protocol";
+export type { Inflate } from "./blocks.ts";
+export { readingBlocks } from "./blocks.ts";
 export type { Client, Wire } from "./client.ts";
 export { connect } from "./client.ts";
 export type { Clock, TimerHandle } from "./clock.ts";

@@ -1,6 +1,6 @@
 // One WebSocket: opening with a deadline, frames in and out, signs of life, and an end that is told once. Not here: what frames mean.
 
-import type { ClientFrame, Position, ServerFrame, WelcomeFrame } from "@wscluster/protocol";
+import type { Capability, ClientFrame, Position, ServerFrame, WelcomeFrame } from "@wscluster/protocol";
 import { CLOSE, SUBPROTOCOL, CLIENT_DEFAULTS } from "@wscluster/protocol";
 import type { Clock, TimerHandle } from "./clock.ts";
 import type { Feeds } from "./subscriptions.ts";
@@ -17,6 +17,10 @@ export interface WebSocketLike {
   onerror: Handler<unknown>;
   send(text: string): void;
   close(code?: number, reason?: string): void;
+  /** How it gives binary messages. */
+  binaryType?: string;
+  /** What it can read beyond text frames; see `readingBlocks`. */
+  readonly caps?: readonly Capability[];
 }
 
 export type WebSocketFactory = (url: string, subprotocol: string) => WebSocketLike;
@@ -78,6 +82,10 @@ export class Link {
 
   get pod(): string | undefined {
     return this.welcome?.pod;
+  }
+
+  get caps(): readonly Capability[] | undefined {
+    return this.#socket?.caps;
   }
 
   get isDown(): boolean {

@@ -97,7 +97,8 @@ export function settingsFor(options: ConnectOptions): Settings {
   };
 }
 
-function platformWebSocket(url: string): WebSocketFactory {
+/** @throws ClientError `unsupported` where the platform has none. */
+export function platformWebSocket(url: string): WebSocketFactory {
   const { WebSocket } = globalThis as { WebSocket?: new (url: string, protocol: string) => WebSocketLike };
   if (!WebSocket) {
     throw new ClientError("unsupported", `cannot connect to ${url}: no WebSocket here; pass the option "webSocket"`);

@@ -198,6 +198,7 @@ export class Session {
       instance,
       producer,
       identity: this.identity,
+      caps: link.caps,
       ticket,
       channels,
     };

@@ -3,6 +3,9 @@
 /** WebSocket subprotocol that server and SDK negotiate. */
 export const SUBPROTOCOL = "wscluster.v1.json";
 
+/** Between the JSON texts of a compressed block (RFC 7464): no JSON text holds it unescaped. */
+export const BLOCK_SEPARATOR = "\u001e";
+
 /** The user's own inbox: a channel to subscribe to. */
 export const INBOX_CHANNEL = "~inbox";
 /** `~user/NAME`: that user's inbox, a channel to publish to. */

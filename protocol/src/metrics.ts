@@ -51,6 +51,10 @@ export const SERVER_METRICS = {
     help: "Deliveries that one channel handed over at once (publications of one turn times subscribers).",
     buckets: [1, 10, 100, 1_000, 10_000, 100_000],
   },
+  wscluster_block_saved_bytes_total: {
+    kind: "counter",
+    help: "Bytes that were not sent because publications left as compressed blocks.",
+  },
   wscluster_publishes_total: { kind: "counter", help: "Publishes, by result.", labels: ["result"] },
   wscluster_publish_seconds: {
     kind: "histogram",

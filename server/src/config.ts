@@ -223,12 +223,18 @@ export const LIVE_FILE = z.object({
   /** How channels are delivered; the first that fits a channel's name counts. */
   namespaces: z
     .array(
-      z.object({
-        /** `*` = any text. */
-        names: z.array(z.string().min(1).max(300)).min(1).max(64),
-        conflateMs: count(0, 60_000).default(0),
-        priority: z.enum(["low", "normal", "critical"]).default("normal"),
-      }),
+      z
+        .object({
+          /** `*` = any text. */
+          names: z.array(z.string().min(1).max(300)).min(1).max(64),
+          conflateMs: count(0, 60_000).default(0),
+          batchMs: count(0, 1_000).default(0),
+          batchSize: count(1, 1_000).default(100),
+          priority: z.enum(["low", "normal", "critical"]).default("normal"),
+        })
+        .refine(({ conflateMs, batchMs }) => conflateMs === 0 || batchMs === 0, {
+          message: "conflateMs and batchMs: only one may be above 0; of a conflated channel there is nothing to gather",
+        }),
     )
     .max(64)
     .default([]),

@@ -185,6 +185,15 @@ export const ADMISSION_ROWS: readonly AdmissionRow[] = [
     refused: "`emergencyMaxPerSecond` must be at least `maxPerSecond`",
   },
   {
+    what: "a namespace that gathers",
+    spec: withRest({ config: { namespaces: [{ names: ["a"], conflateMs: 0, batchMs: 100 }] } }),
+  },
+  {
+    what: "a namespace that conflates and gathers",
+    spec: withRest({ config: { namespaces: [{ names: ["a"], conflateMs: 1, batchMs: 1 }] } }),
+    refused: "only one of `conflateMs` and `batchMs`",
+  },
+  {
     what: "more pods at least than at most",
     spec: withRest({ autoscaling: { minReplicas: 5, maxReplicas: 4, cpuPercent: 70 } }),
     refused: "`minReplicas` must not be above `maxReplicas`",

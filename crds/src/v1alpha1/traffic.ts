@@ -22,25 +22,43 @@ export const limits = z
 
 export const namespaces = z
   .array(
-    z.strictObject({
-      names: z
-        .array(text(300))
-        .min(1)
-        .max(64)
-        .describe("Channels; `*` is any text. The first namespace that fits a channel counts.")
-        .meta({ "x-kubernetes-list-type": "set" }),
-      conflateMs: whole(0, 60_000)
-        .optional()
-        .describe(
-          "Subscribers get the newest message this often and no message between; what was left out is told by a `gap` with reason `conflated`. Defaults to 0, every message.",
-        ),
-      priority: z
-        .enum(["low", "normal", "critical"])
-        .optional()
-        .describe(
-          "What slow clients are spared first: `low` drops unnumbered messages early, `critical` queues numbered ones for longer. Defaults to normal.",
-        ),
-    }),
+    z
+      .strictObject({
+        names: z
+          .array(text(300))
+          .min(1)
+          .max(64)
+          .describe("Channels; `*` is any text. The first namespace that fits a channel counts.")
+          .meta({ "x-kubernetes-list-type": "set" }),
+        conflateMs: whole(0, 60_000)
+          .optional()
+          .describe(
+            "Subscribers get the newest message this often and no message between; what was left out is told by a `gap` with reason `conflated`. Defaults to 0, every message.",
+          ),
+        batchMs: whole(0, 1_000)
+          .optional()
+          .describe(
+            "Messages gather this long and leave together, as one compressed block where that is a fifth smaller and the client reads blocks. Not together with conflateMs. Defaults to 0, at once.",
+          ),
+        batchSize: whole(1, 1_000)
+          .optional()
+          .describe("So many messages leave without waiting for more. Defaults to 100."),
+        priority: z
+          .enum(["low", "normal", "critical"])
+          .optional()
+          .describe(
+            "What slow clients are spared first: `low` drops unnumbered messages early, `critical` queues numbered ones for longer. Defaults to normal.",
+          ),
+      })
+      .meta({
+        "x-kubernetes-validations": [
+          {
+            rule: "!(has(self.conflateMs) && self.conflateMs > 0 && has(self.batchMs) && self.batchMs > 0)",
+            message:
+              "only one of `conflateMs` and `batchMs` may be above 0: of a conflated channel there is nothing to gather",
+          },
+        ],
+      }),
   )
   .max(64)
   .optional()

@@ -6,6 +6,7 @@ import type { Life, Page, Publication, StreamTop } from "../broker/port.ts";
 import { endOf, lifeAfter } from "../streams/continuation.ts";
 import { divergedFrame, publicationFrame } from "../streams/frames.ts";
 import type { Tracing } from "../telemetry/tracing.ts";
+import { blockOf } from "../transport/block.ts";
 import { textFrame } from "../transport/wire-frame.ts";
 import { PLAIN_TRAITS, traitsFor } from "./namespaces.ts";
 import type { ChannelTraits, Namespace } from "./namespaces.ts";
@@ -26,6 +27,8 @@ export type ChannelHooks = {
   /** Publications of one turn: handed to subscribers, and kept back from those that read too slowly. */
   readonly onDelivered: (count: number, failed: number) => void;
   readonly onGap: (why: GapReason | "diverged", count: number) => void;
+  /** Bytes that a compressed block spared one subscriber, told per flush for all of them. */
+  readonly onSaved?: (bytes: number) => void;
   /** Sampled messages were in the turn. */
   readonly onTraced?: Tracing["deliver"];
   readonly namespaces?: () => readonly Namespace[] | undefined;
@@ -66,6 +69,8 @@ export class Channel {
   /** Publications since the last flush; more than are pending where only the newest is kept. */
   #pendingCount = 0;
   #flushedAtMs = 0;
+  /** Until what gathers leaves. */
+  #waiting: NodeJS.Timeout | undefined;
   #namespaces: readonly Namespace[] | undefined;
   #traits: ChannelTraits = PLAIN_TRAITS;
   readonly #hooks: ChannelHooks;
@@ -207,19 +212,30 @@ export class Channel {
     this.top = publication.offset;
     this.ring.push(publication.offset, frame);
     if (this.live.length === 0) return;
-    const { conflateMs } = this.traits;
+    const { conflateMs, batchMs, batchSize } = this.traits;
     if (publication.trace !== undefined) this.#traces.push([publication.trace, this.#hooks.now()]);
-    if (this.#pendingCount === 0) this.#plan(conflateMs);
+    if (this.#pendingCount === 0) this.#plan(conflateMs, batchMs);
     this.#pendingCount += 1;
     if (conflateMs > 0) this.#pending = [frame];
     else this.#pending.push(frame);
+    if (this.#waiting && conflateMs === 0 && this.#pendingCount >= batchSize) this.#markDirty();
   }
 
-  #plan(conflateMs: number): void {
-    const waitMs = conflateMs === 0 ? 0 : this.#flushedAtMs + conflateMs - this.#hooks.now();
+  #plan(conflateMs: number, batchMs: number): void {
+    const waitMs = conflateMs === 0 ? batchMs : this.#flushedAtMs + conflateMs - this.#hooks.now();
     // A clock that steps back must not stop the channel.
-    if (waitMs <= 0 || waitMs > conflateMs) this.#hooks.markDirty(this);
-    else setTimeout(() => this.#hooks.markDirty(this), waitMs).unref();
+    if (waitMs <= 0 || waitMs > Math.max(conflateMs, batchMs)) this.#hooks.markDirty(this);
+    else this.#waiting = setTimeout(() => this.#markDirty(), waitMs).unref();
+  }
+
+  #markDirty(): void {
+    this.#stopWaiting();
+    this.#hooks.markDirty(this);
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#waiting);
+    this.#waiting = undefined;
   }
 
   /** Hands the frames of this tick to all live subscribers, as one shared buffer. */
@@ -234,11 +250,15 @@ export class Channel {
     const chunk = frames.length === 1 && frames[0] ? frames[0] : Buffer.concat(frames);
     this.#pending = [];
     this.#pendingCount = 0;
-    const { conflateMs, priority } = this.traits;
+    this.#stopWaiting();
+    const { conflateMs, batchMs, priority } = this.traits;
     if (conflateMs > 0) this.#flushedAtMs = this.#hooks.now();
     const mark = priority === "critical" ? priority : "normal";
     const { live } = this;
-    let [delivered, failed] = [0, 0];
+    let [delivered, failed, saved] = [0, 0, 0];
+    // Made for the first who reads it, and the same bytes for all.
+    let block: Buffer | undefined;
+    let mayBlock = batchMs > 0;
     // Backwards, because a subscriber that falls behind is taken out of the list by moving the last one into its place.
     for (let index = live.length - 1; index >= 0; index -= 1) {
       const subscription = live[index];
@@ -248,10 +268,19 @@ export class Channel {
         failed += sent;
         continue;
       }
-      subscription.subscriber.push(chunk);
-      subscription.subscriber.deliveries += sent;
+      const { subscriber } = subscription;
+      if (mayBlock && subscriber.takesBlocks) {
+        block ??= blockOf(frames);
+        mayBlock = block !== undefined;
+      }
+      if (block && subscriber.takesBlocks) {
+        subscriber.push(block);
+        saved += chunk.length - block.length;
+      } else subscriber.push(chunk);
+      subscriber.deliveries += sent;
       delivered += sent;
     }
+    if (saved > 0) this.#hooks.onSaved?.(saved);
     this.delivered += delivered;
     this.#hooks.onDelivered(delivered, failed);
     if (this.#traces.length > 0) this.#tellTraces(delivered, failed);

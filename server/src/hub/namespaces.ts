@@ -6,6 +6,10 @@ export type Priority = "low" | "normal" | "critical";
 export type ChannelTraits = {
   /** Subscribers get the newest publication this often and none between; 0 = every one. */
   readonly conflateMs: number;
+  /** Publications gather this long, and leave as one block where subscribers can read it; 0 = they leave at once. */
+  readonly batchMs: number;
+  /** So many leave without waiting for more. */
+  readonly batchSize: number;
   /** `low`: unnumbered messages are dropped early. `critical`: numbered ones are queued for longer before the subscriber lags. */
   readonly priority: Priority;
 };
@@ -13,7 +17,7 @@ export type ChannelTraits = {
 /** @property names patterns in which `*` is any text. */
 export type Namespace = ChannelTraits & { readonly names: readonly string[] };
 
-export const PLAIN_TRAITS: ChannelTraits = { conflateMs: 0, priority: "normal" };
+export const PLAIN_TRAITS: ChannelTraits = { conflateMs: 0, batchMs: 0, batchSize: 100, priority: "normal" };
 
 /** Of the first namespace that fits. */
 export function traitsFor(namespaces: readonly Namespace[] | undefined, channel: string): ChannelTraits {

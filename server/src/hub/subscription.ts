@@ -12,6 +12,8 @@ export interface Subscriber {
   /** Few enough bytes are waiting for another page. */
   isDrained(): boolean;
   readonly lagging: Set<Subscription>;
+  /** Reads compressed blocks. */
+  readonly takesBlocks?: boolean;
   /** Publications handed to it. */
   deliveries: number;
 }

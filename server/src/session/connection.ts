@@ -243,6 +243,7 @@ export class Connection implements SocketOwner {
     this.stopHelloTimer();
     this.state = "opening";
     this.caps = new Set(hello.caps);
+    this.socket.takesBlocks = this.caps.has("batch");
     this.producer = hello.producer;
     this.socket.pause();
     try {

@@ -12,7 +12,7 @@ export type HubTelemetry = {
 export function hubHooksFor({
   metrics,
   onMessagesOut,
-}: HubTelemetry): Pick<HubHooks, "onDropped" | "onDelivered" | "onGap"> {
+}: HubTelemetry): Pick<HubHooks, "onDropped" | "onDelivered" | "onGap" | "onSaved"> {
   return {
     onDropped: (count) => metrics.add("wscluster_delivery_failures_total", count, { why: "dropped" }),
     onDelivered: (count, failed) => {
@@ -22,6 +22,7 @@ export function hubHooksFor({
       if (failed > 0) metrics.add("wscluster_delivery_failures_total", failed, { why: "lagging" });
       if (count + failed > 0) metrics.observe("wscluster_send_success_ratio", count / (count + failed));
     },
+    onSaved: (bytes) => metrics.add("wscluster_block_saved_bytes_total", bytes),
     onGap: (why, count) => metrics.add("wscluster_gaps_total", count, { why }),
   };
 }

@@ -51,6 +51,7 @@ export class ClientSocket implements Subscriber {
   readonly arrival: Arrival;
   readonly lagging = new Set<Subscription>();
   deliveries = 0;
+  takesBlocks = false;
   owner: SocketOwner | undefined;
   onEnd: (() => void) | undefined;
   /** Told of each message's payload bytes. */

@@ -34,6 +34,12 @@ function frameOf(first: number, payload: string | Buffer): Buffer {
   return frame;
 }
 
+/** The payload of one complete frame that was made here. Shares its memory. */
+export function payloadOf(frame: Buffer): Buffer {
+  const length = frame[1] ?? 0;
+  return frame.subarray(length < 126 ? 2 : length === 126 ? 4 : 10);
+}
+
 /** A text frame from parts that are concatenated as they are. */
 export function textFrameOf(head: string, data: Buffer, tail: string): Buffer {
   const payload = Buffer.concat([Buffer.from(head), data, Buffer.from(tail)]);
