@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
+import { NO_LIMITS } from "../limits/limits.ts";
 import { MemoryStore } from "../testing/index.ts";
 import { createStage } from "../testing/stage.ts";
 import { batchesOf } from "./plain-text.ts";
@@ -107,6 +108,17 @@ describe("a client without the subprotocol", () => {
     expect(await wrong.closed).toBe(4001);
     expect(wrong.frames().some((frame) => frame["type"] === "subscribed")).toBe(false);
     expect(await silent.closed).toBe(4003);
+  });
+
+  it("has each of its messages counted once against its rate", async () => {
+    const a = await server({ settings: { limits: { ...NO_LIMITS, messagesPerSecond: 150 } } });
+    const client = await plain(a.url);
+    client.send({ type: "authenticate", user: "ann" });
+    await client.find({ type: "connected" });
+    // Two seconds' worth may come at once.
+    for (let id = 1; id <= 290; id += 1) client.send({ type: "unsubscribe", channel: "room", id });
+    await client.find({ type: "unsubscribed", id: 290 });
+    expect(client.frames().filter(({ type }) => type === "error")).toEqual([]);
   });
 
   it("publishes on after the store was away", async () => {

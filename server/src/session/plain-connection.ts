@@ -113,7 +113,7 @@ export class PlainConnection extends Connection implements Subscriber {
       return;
     }
     const frame = value as Json;
-    const verdict = this.row && this.context.limits?.judge(this, this.row.tenant, 1, text.length);
+    const verdict = this.judge(1, text.length);
     if (verdict && verdict.kind !== "pass") {
       if (verdict.kind === "close") this.end("rateLimited");
       else this.#refuse("rate-limited", `Too many messages; try again in ${verdict.afterMs} ms.`, idOf(frame));
@@ -145,11 +145,6 @@ export class PlainConnection extends Connection implements Subscriber {
     this.context.onMessage?.();
     this.context.metrics.add("wscluster_messages_received_total", 1, { type: "plain" });
     if (type === "ping") return this.say({ type: "pong", ...echo });
-    const verdict = this.judge(1, text.length);
-    if (verdict?.kind === "close") return this.end("rateLimited");
-    if (verdict?.kind === "refuse") {
-      return this.#refuse("rate-limited", `Too many requests; try again after ${verdict.afterMs} ms.`, id);
-    }
     if (type !== "subscribe" && type !== "unsubscribe" && type !== "publish") {
       return this.#refuse("unknown-type", "The frame type is not known to this server.", id);
     }
