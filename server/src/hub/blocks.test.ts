@@ -56,8 +56,8 @@ function stage(traits: Partial<Namespace>) {
     namespaces: () => namespaces,
   });
   channel.epoch = "e";
-  const [unpacks, plain] = [new Reader(true), new Reader(false)];
-  for (const reader of [unpacks, plain]) channel.addLive(channel.newSubscription(reader));
+  const [plain, unpacks] = [new Reader(false), new Reader(true)];
+  for (const reader of [plain, unpacks]) channel.addLive(channel.newSubscription(reader));
   let offset = 0;
   const publish = (count: number, data = JSON.stringify({ price: 1.25, text: "x\n y" })) => {
     for (let n = 0; n < count; n += 1) {
