@@ -51,6 +51,8 @@ describe("a channel that gathers, with the SDK", () => {
     expect([packed.values(), plain.values()]).toEqual([all, all]);
     const asText = plain.got.reduce((sum, message) => sum + JSON.stringify(message).length, 0);
     expect(binaryBytes).toBeGreaterThan(0);
+    const metrics = await (await fetch(`${server.adminUrl}/metrics`)).text();
+    expect(Number(/^wscluster_block_saved_bytes_total (\d+)/m.exec(metrics)?.[1])).toBeGreaterThan(0);
     expect(binaryBytes + textBytes - before).toBeLessThan(asText * 0.8);
   });
 });

@@ -72,10 +72,14 @@ const MAY_BE_ZERO: ReadonlySet<string> = new Set([
   "wscluster_config_generation",
 ]);
 
-/** Said only once a channel was busy for seconds (busy-channels.test.ts), or somebody reads too slowly (slow-readers.test.ts). */
+/** Said only once a channel was busy for seconds (busy-channels.test.ts), gathers (hub/blocks.test.ts), somebody reads too slowly
+ * (slow-readers.test.ts), or back ends publish to a Redis channel (ingest/). */
 const LATER: ReadonlySet<string> = new Set([
   "wscluster_channel_deliveries_per_second",
   "wscluster_delivery_failures_total",
+  "wscluster_block_saved_bytes_total",
+  "wscluster_ingest_messages_total",
+  "wscluster_ingest_waiting",
 ]);
 
 const byText = (a: unknown, b: unknown): number => String(a).localeCompare(String(b));
