@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { crdArtefacts } from "@wscluster/crds/gen";
+import { apiDocuments } from "./api-document.ts";
 import { lintConfig } from "./lint-config.ts";
 import { protocolDocuments } from "./protocol-document.ts";
 import { rolloutDocument } from "./rollout-document.ts";
@@ -18,6 +19,7 @@ export async function generate(): Promise<Generated> {
     ...(await tableDocuments()),
     ...(await rolloutDocument()),
     ...protocolDocuments(),
+    ...(await apiDocuments()),
     ".oxlintrc.json": `${JSON.stringify(lintConfig(), undefined, 2)}\n`,
   };
   return { files, problems: crds.problems };

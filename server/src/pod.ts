@@ -219,7 +219,7 @@ export class Pod {
     this.#admin = createAdminServer(
       { port: options.adminPort, ...(options.host === undefined ? {} : { host: options.host }) },
       contractRoutes({
-        more: apiRoutes(options.apiKeys ?? [], this.services),
+        more: apiRoutes(options.apiKeys ?? [], this.services, (of, user) => this.connectionsOf(of, user)),
         podUid,
         podKey: this.podKey,
         bootNonce,

@@ -1,13 +1,15 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { MemoryStore } from "../testing/index.ts";
 import { createStage } from "../testing/stage.ts";
 
 const { server, connect, clear } = createStage();
 afterEach(clear);
 
 const KEY = "a-key-of-the-back-end-0123";
+const NEXT_KEY = "the-key-that-replaces-it-0123";
 
-async function stage() {
-  const pod = await server({ apiKeys: [KEY] });
+async function stage(store = new MemoryStore()) {
+  const pod = await server({ apiKeys: [KEY, NEXT_KEY], broker: store });
   const call = async (route: string, body: unknown, key = KEY) => {
     const response = await fetch(`${pod.adminUrl}/api/v1/${route}`, {
       method: "POST",
@@ -67,6 +69,27 @@ describe("the back-end API", () => {
     expect(await ann.closed).toBe(4_002);
   });
 
+  it("finds a user on all pods, until the connection ends", async () => {
+    const store = new MemoryStore();
+    const { call } = await stage(store);
+    const other = await server({ broker: store });
+    const ann = await connect(other.url);
+    ann.hello({ user: "ann", device: "phone" });
+    const { session } = await ann.find("welcome");
+    await ann.find("ready");
+    const connections = [{ session, device: "phone", pod: other.podKey }];
+    expect(await call("connections", { user: "ann" })).toEqual([200, { connections }]);
+    expect(await call("connections", { user: "ann", tenant: "acme" })).toEqual([200, { connections: [] }]);
+    ann.close();
+    await expect.poll(() => call("connections", { user: "ann" })).toEqual([200, { connections: [] }]);
+  });
+
+  it("takes each of several keys, so that one can be replaced while both are in use", async () => {
+    const { call } = await stage();
+    for (const key of [KEY, NEXT_KEY]) expect((await call("connections", { user: "ann" }, key))[0]).toBe(200);
+    expect((await call("connections", { user: "ann" }, "neither-of-the-two-0123"))[0]).toBe(401);
+  });
+
   it("wants a key and a body that fits, describes itself, and is not there without a key", async () => {
     const { pod, call } = await stage();
     expect((await call("publish", { messages: [] }, "wrong"))[0]).toBe(401);
@@ -74,7 +97,7 @@ describe("the back-end API", () => {
     expect((await call("publish", { messages: [{ target: { type: "planet", id: "x" }, data: 1 }] }))[0]).toBe(400);
     const described = (await (await fetch(`${pod.adminUrl}/api/v1/openapi.json`)).json()) as { paths: object };
     expect(Object.keys(described.paths)).toEqual(
-      ["publish", "history", "presence", "disconnect", "revoke"].map((route) => `/api/v1/${route}`),
+      ["publish", "history", "presence", "disconnect", "revoke", "connections"].map((route) => `/api/v1/${route}`),
     );
     const closed = await server();
     expect((await fetch(`${closed.adminUrl}/api/v1/publish`, { method: "POST", body: "{}" })).status).toBe(404);

@@ -9,6 +9,7 @@ import type { Services } from "../app/services.ts";
 import { BrokerUnavailable } from "../broker/port.ts";
 import { placeOf } from "../presence/presence.ts";
 import { isChannelName, streamOfTarget } from "../session/channel-names.ts";
+import type { ConnectionEntry } from "../session/directory.ts";
 
 const BASE = "/api/v1";
 const MAX_BULK = 100;
@@ -52,6 +53,7 @@ const BODIES = {
   }),
   disconnect: WHOM,
   revoke: WHOM,
+  connections: z.object({ user: name(), tenant }),
 } as const;
 
 const SUMMARIES: Readonly<Record<keyof typeof BODIES, string>> = {
@@ -60,15 +62,19 @@ const SUMMARIES: Readonly<Record<keyof typeof BODIES, string>> = {
   presence: "Who is present in a channel, a page at a time.",
   disconnect: "Close the connections of a user or a session; they may come back.",
   revoke: "End the sessions of a user, and refuse tokens that were issued until now; or end one session for good.",
+  connections:
+    "Where a user is connected now, on all pods, newest first: {connections: [{session, device, pod}]}. Not clients without the subprotocol: only their own pod knows them.",
 };
 
 type Bodies = { readonly [K in keyof typeof BODIES]: z.output<(typeof BODIES)[K]> };
+/** One user's connections on all pods. */
+export type FindConnections = (tenant: string, user: string) => Promise<readonly ConnectionEntry[]>;
 type Handlers = { readonly [K in keyof Bodies]: (body: Bodies[K]) => Promise<AdminAnswer> };
 
 /** None without a key. */
-export function apiRoutes(keys: readonly string[], services: Services): AdminRoutes {
+export function apiRoutes(keys: readonly string[], services: Services, find: FindConnections): AdminRoutes {
   if (keys.length === 0) return {};
-  const handlers = handlersFor(services);
+  const handlers = handlersFor(services, find);
   const routes = Object.keys(BODIES).map((route) => [
     `POST ${BASE}/${route}`,
     ({ headers, body }: Parameters<AdminRoutes[string]>[0]) => {
@@ -100,7 +106,7 @@ async function run<K extends keyof Bodies>(handlers: Handlers, route: K, body: B
   }
 }
 
-function handlersFor(services: Services): Handlers {
+function handlersFor(services: Services, find: FindConnections): Handlers {
   const { publisher, broker } = services;
   return {
     async publish({ messages }) {
@@ -147,6 +153,9 @@ function handlersFor(services: Services): Handlers {
       if ("session" in whom) await services.revokeSession(whom.session);
       else await services.revokeUser(whom.tenant, whom.user);
       return { status: 202, body: { ok: true } };
+    },
+    async connections({ tenant: of, user }) {
+      return { status: 200, body: { connections: await find(of, user) } };
     },
   };
 }
