@@ -190,6 +190,7 @@ export class Pod {
       },
       pace: () => (this.#terminating ? this.#paceNow() : undefined),
     };
+    this.services.serve(this.#context);
     this.#front = new Front(
       {
         port: options.port,

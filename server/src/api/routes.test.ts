@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import type { Hooks } from "../app/hooks.ts";
 import { MemoryStore } from "../testing/index.ts";
 import { createStage } from "../testing/stage.ts";
 
@@ -8,8 +9,8 @@ afterEach(clear);
 const KEY = "a-key-of-the-back-end-0123";
 const NEXT_KEY = "the-key-that-replaces-it-0123";
 
-async function stage(store = new MemoryStore()) {
-  const pod = await server({ apiKeys: [KEY, NEXT_KEY], broker: store });
+async function stage(store = new MemoryStore(), hooks: Hooks = {}) {
+  const pod = await server({ apiKeys: [KEY, NEXT_KEY], broker: store, hooks });
   const call = async (route: string, body: unknown, key = KEY) => {
     const response = await fetch(`${pod.adminUrl}/api/v1/${route}`, {
       method: "POST",
@@ -67,6 +68,30 @@ describe("the back-end API", () => {
     expect(await bob.closed).toBe(4_100);
     expect(await call("revoke", { session })).toEqual([202, { ok: true }]);
     expect(await ann.closed).toBe(4_002);
+  });
+
+  it("tells the application and the watchers when it ends a session for good, connected or away", async () => {
+    const store = new MemoryStore();
+    const gone: string[] = [];
+    const hooks = { disconnect: ({ user }: { readonly user: string }) => gone.push(user) };
+    const { call } = await stage(store, hooks);
+    const other = await server({ broker: store, hooks });
+    const sessions: string[] = [];
+    for (const user of ["here", "away"]) {
+      const client = await connect(other.url);
+      client.hello({ user });
+      sessions.push((await client.find("welcome")).session);
+      await client.find("ready");
+      client.send({ t: "presence.enter", i: 1, c: "room", d: 1 });
+      await client.find("presence.ok");
+      if (user === "away") client.ws.terminate();
+    }
+    await expect.poll(() => other.sessions().length).toBe(1);
+    for (const session of sessions) expect((await call("revoke", { session }))[0]).toBe(202);
+    await expect.poll(() => gone.toSorted()).toEqual(["away", "here"]);
+    await expect.poll(() => call("presence", { channel: "room" })).toEqual([200, { count: 0, members: [] }]);
+    await expect.poll(() => other.sessions()).toEqual([]);
+    expect(gone).toHaveLength(2);
   });
 
   it("finds a user on all pods, until the connection ends", async () => {

@@ -7,12 +7,13 @@ import type { IdentityOptions } from "../auth/identity.ts";
 import { tendTokens } from "../auth/refresh.ts";
 import { Revocations } from "../auth/revocations.ts";
 import { BrokerUnavailable } from "../broker/port.ts";
-import type { Broker } from "../broker/port.ts";
+import type { Broker, SessionRow } from "../broker/port.ts";
 import type { Hub } from "../hub/hub.ts";
 import { callHttpRoute } from "../router/http-route.ts";
 import { Router } from "../router/router.ts";
 import type { Routes } from "../router/router.ts";
 import type { LiveSettings, SessionContext } from "../session/context.ts";
+import { sessionEnded } from "../session/ended.ts";
 import type { Registry } from "../session/registry.ts";
 import type { Tracing } from "../telemetry/tracing.ts";
 import type { Hooks } from "./hooks.ts";
@@ -36,6 +37,7 @@ export class Services {
   readonly orders: Orders;
   readonly broker: Broker;
   readonly #now: () => number;
+  #onEnded: (row: SessionRow) => void = () => {};
   /** What connections need of it. */
   readonly context: Pick<SessionContext, "identify" | "revocations" | "router" | "hooks">;
 
@@ -64,7 +66,8 @@ export class Services {
   /** Ends one session for good. Rejects with `BrokerUnavailable`. */
   async revokeSession(session: string): Promise<void> {
     const loaded = await this.broker.loadSession(session);
-    if (loaded) await this.broker.endSession(session, loaded.row.g);
+    // Whoever ends the row says so: the pod that holds the socket, or waits for the client, finds nothing left to end.
+    if (loaded && (await this.broker.endSession(session, loaded.row.g))) this.#onEnded(loaded.row);
     await this.#order({ kind: "revoke", session });
   }
 
@@ -78,6 +81,11 @@ export class Services {
   async #order(order: Order): Promise<void> {
     if (await this.orders.give(order, randomUUID())) return;
     throw new BrokerUnavailable("cannot order the end of sessions: the store did not answer in time");
+  }
+
+  /** Sessions that are ended here end in this context. */
+  serve(context: SessionContext): void {
+    this.#onEnded = (row) => sessionEnded(context, row);
   }
 
   /** Once a second. */
