@@ -95,8 +95,7 @@ export class Caches {
   }
 
   inNamespace<T extends KubeObject>(kind: Kind<T>, namespace: string): T[] {
-    const objects = this.store(kind, namespace)?.list() ?? [];
-    return objects.filter((object) => object.metadata.namespace === namespace);
+    return this.store(kind, namespace)?.list(namespace) ?? [];
   }
 
   /** Kubelets write their nodes all the time: only what says that pods have to go concerns anybody. */
@@ -187,8 +186,7 @@ export class Caches {
 
   /** Objects of a cluster by its label. */
   ofCluster<T extends KubeObject>(kind: Kind<T>, namespace: string, name: string): T[] {
-    const objects = this.store(kind, namespace)?.byLabel(LABELS.cluster, name) ?? [];
-    return objects.filter((object) => object.metadata.namespace === namespace);
+    return this.store(kind, namespace)?.byLabel(LABELS.cluster, name, namespace) ?? [];
   }
 
   keys(): string[] {

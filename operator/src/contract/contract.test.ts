@@ -151,6 +151,23 @@ describe("StatePoller", () => {
     expect(poller.podState(UID)).toMatchObject({ kind: "unknown", why: expect.stringMatching(why) });
   });
 
+  it("forgets who is watched no longer, and nobody else", async () => {
+    const other = "99999999-2222-4333-8444-555555555555";
+    const port = await serve(() => ({ status: 200, body: JSON.stringify(stateOf()) }));
+    const otherPort = await serve(() => ({ status: 200, body: JSON.stringify(stateOf(other)) }));
+    const poller = await pollOnce(port);
+    const target = { uid: other, key: podKey(other), kind: "server", host: "127.0.0.1", port: otherPort } as const;
+    poller.watch("ns/news", [target], 60_000);
+    await expect.poll(() => poller.podState(other).kind).toBe("known");
+    poller.watch("ns/news", [], 60_000);
+    poller.nudge("ns/news");
+    await expect.poll(() => poller.podState(other).kind).toBe("unknown");
+    expect(poller.arrivals(other)).toBeUndefined();
+    expect(poller.podState(UID).kind).toBe("known");
+    poller.forget("ns/chat");
+    expect(poller.podState(UID).kind).toBe("unknown");
+  });
+
   it("lets a known state age when a pod stops answering", async () => {
     let answers = 0;
     const port = await serve(() => (answers++ === 0 ? { status: 200, body: JSON.stringify(stateOf()) } : undefined));

@@ -23,6 +23,8 @@ type Watched = {
   timer: Timer | undefined;
   isPolling: boolean;
   again: boolean;
+  /** Pods of which something may be kept. */
+  readonly asked: Set<string>;
 };
 
 export type PollerOptions = {
@@ -54,7 +56,14 @@ export class StatePoller {
   watch(cluster: string, targets: readonly PollTarget[], intervalMs: number): void {
     const watched = this.#clusters.get(cluster);
     if (watched === undefined) {
-      const created: Watched = { targets, intervalMs, timer: undefined, isPolling: false, again: false };
+      const created: Watched = {
+        targets,
+        intervalMs,
+        timer: undefined,
+        isPolling: false,
+        again: false,
+        asked: new Set(),
+      };
       this.#clusters.set(cluster, created);
       void this.#round(cluster, created);
       return;
@@ -80,8 +89,11 @@ export class StatePoller {
   }
 
   forget(cluster: string): void {
-    this.#clusters.get(cluster)?.timer?.cancel();
+    const watched = this.#clusters.get(cluster);
+    if (watched === undefined) return;
+    watched.timer?.cancel();
     this.#clusters.delete(cluster);
+    this.#dropUnwatched(cluster, watched);
   }
 
   stop(): void {
@@ -115,10 +127,12 @@ export class StatePoller {
   async #round(cluster: string, watched: Watched): Promise<void> {
     watched.isPolling = true;
     watched.again = false;
-    await Promise.all(watched.targets.map((target) => this.#ask(cluster, target)));
+    const { targets } = watched;
+    for (const { uid } of targets) watched.asked.add(uid);
+    await Promise.all(targets.map((target) => this.#ask(cluster, target)));
     watched.isPolling = false;
+    this.#dropUnwatched(cluster, watched);
     if (this.#stop.signal.aborted || this.#clusters.get(cluster) !== watched) return;
-    this.#dropUnwatched();
     const delayMs = watched.again ? 100 : watched.intervalMs;
     watched.timer = this.#options.clock.startTimer(delayMs, () => void this.#round(cluster, watched), true);
     this.#options.onPolled(cluster);
@@ -155,11 +169,15 @@ export class StatePoller {
     }
   }
 
-  #dropUnwatched(): void {
-    const watched = new Set<string>();
-    for (const { targets } of this.#clusters.values()) for (const { uid } of targets) watched.add(uid);
-    for (const uid of this.#answers.keys()) if (!watched.has(uid)) this.#answers.delete(uid);
-    for (const uid of this.#arrivals.keys()) if (!watched.has(uid)) this.#arrivals.delete(uid);
+  /** Of this cluster alone: there may be a thousand others. */
+  #dropUnwatched(cluster: string, watched: Watched): void {
+    const kept = new Set(this.#clusters.get(cluster)?.targets.map(({ uid }) => uid));
+    for (const uid of watched.asked) {
+      if (kept.has(uid)) continue;
+      watched.asked.delete(uid);
+      this.#answers.delete(uid);
+      this.#arrivals.delete(uid);
+    }
   }
 }
 

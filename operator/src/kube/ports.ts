@@ -136,8 +136,8 @@ export interface Store<T extends KubeObject> {
   get(ref: ObjectRef | string): T | undefined;
   byUid(uid: string): T | undefined;
   list(namespace?: string): T[];
-  /** Objects with this label value; fast for the label keys named in `indexLabels`, a scan for others. */
-  byLabel(label: string, value: string): T[];
+  /** Objects with this label value; fast for the label keys named in `indexLabels`, a scan for others. Without a namespace: of all. */
+  byLabel(label: string, value: string, namespace?: string): T[];
   /** Objects with an owner reference (any, controller or not) to this uid. */
   byOwner(ownerUid: string): T[];
   /** Objects under `value` of a custom index. */

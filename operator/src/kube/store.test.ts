@@ -35,9 +35,16 @@ describe("indexes", () => {
   });
 
   it("tell namespaces apart", () => {
-    const store = new ObjectStore<Pod>();
-    store.put(pod("a", 1));
-    store.put(pod("a", 2, { namespace: "other", uid: "uid-other" }));
+    const store = new ObjectStore<Pod>({ indexLabels: ["set"] });
+    const blue = { labels: { set: "blue", x: "1" } };
+    store.put(pod("a", 1, blue));
+    store.put(pod("a", 2, { ...blue, namespace: "other", uid: "uid-other" }));
+    const uids = (found: readonly Pod[]) => found.map(({ metadata }) => metadata.uid);
+    for (const [label, value] of Object.entries(blue.labels)) {
+      expect(store.byLabel(label, value)).toHaveLength(2);
+      expect(uids(store.byLabel(label, value, "other"))).toEqual(["uid-other"]);
+      expect(store.byLabel(label, value, "third")).toEqual([]);
+    }
     expect(store.size).toBe(2);
     expect(names(store.list("other"))).toEqual(["a"]);
     expect(store.get({ namespace: "other", name: "a" })?.metadata.uid).toBe("uid-other");

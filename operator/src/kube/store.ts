@@ -21,10 +21,12 @@ export class ObjectStore<T extends KubeObject> implements Store<T> {
 
   constructor(options: ObjectStoreOptions<T> = {}) {
     this.#functions.set("owner", (object) => (object.metadata.ownerReferences ?? []).map((owner) => owner.uid));
+    this.#functions.set("namespace", ({ metadata }) => [metadata.namespace ?? ""]);
     for (const label of options.indexLabels ?? []) {
-      this.#functions.set(labelIndex(label), (object) => {
-        const value = object.metadata.labels?.[label];
-        return value === undefined ? [] : [value];
+      // With and without the namespace: a name that a thousand namespaces use must not cost a walk through all of them.
+      this.#functions.set(labelIndex(label), ({ metadata }) => {
+        const value = metadata.labels?.[label];
+        return value === undefined ? [] : [value, inNamespace(metadata.namespace, value)];
       });
     }
     for (const [name, index] of Object.entries(options.indexes ?? {})) this.#functions.set(customIndex(name), index);
@@ -48,13 +50,14 @@ export class ObjectStore<T extends KubeObject> implements Store<T> {
   }
 
   list(namespace?: string): T[] {
-    const all = [...this.#byKey.values()];
-    return namespace === undefined ? all : all.filter((object) => object.metadata.namespace === namespace);
+    return namespace === undefined ? [...this.#byKey.values()] : this.#fromIndex("namespace", namespace);
   }
 
-  byLabel(label: string, value: string): T[] {
-    if (this.#indexes.has(labelIndex(label))) return this.#fromIndex(labelIndex(label), value);
-    return this.list().filter((object) => object.metadata.labels?.[label] === value);
+  byLabel(label: string, value: string, namespace?: string): T[] {
+    const index = labelIndex(label);
+    if (this.#indexes.has(index))
+      return this.#fromIndex(index, namespace === undefined ? value : inNamespace(namespace, value));
+    return this.list(namespace).filter((object) => object.metadata.labels?.[label] === value);
   }
 
   byOwner(ownerUid: string): T[] {
@@ -163,6 +166,8 @@ export class ObjectStore<T extends KubeObject> implements Store<T> {
 }
 
 const labelIndex = (label: string): string => `label:${label}`;
+// No value of a label holds a `/`.
+const inNamespace = (namespace: string | undefined, value: string): string => `${namespace ?? ""}/${value}`;
 const customIndex = (name: string): string => `custom:${name}`;
 
 // A reader that changes a cached object would change what everyone else decides on.
