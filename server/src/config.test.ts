@@ -44,6 +44,21 @@ describe("the variables", () => {
 });
 
 describe("liveSettingsOf", () => {
+  it("gives a namespace a history of its own, long enough for a session to resume", () => {
+    const files = (namespace: object) => liveSettingsOf({ namespaces: [{ names: ["log.*"], ...namespace }] });
+    expect(files({ historyLength: 5 })).toMatchObject({
+      settings: { namespaces: [{ history: { maxLength: 5, ttlMs: 300_000 } }] },
+    });
+    expect(files({ historySeconds: 3_600 })).toMatchObject({
+      settings: { namespaces: [{ history: { maxLength: 1_000, ttlMs: 3_600_000 } }] },
+    });
+    expect(files({})).not.toHaveProperty("settings.namespaces.0.history");
+    expect(files({ historySeconds: 119 })).toMatchObject({
+      ok: false,
+      problems: [expect.stringContaining("namespaces.0.historySeconds: must be at least")],
+    });
+  });
+
   it("fills in what is missing", () => {
     expect(liveSettingsOf({})).toEqual({ ok: true, settings: DEFAULT_SETTINGS });
     expect(liveSettingsOf({ generation: 3, connections: { maxPerPod: 5 } })).toMatchObject({

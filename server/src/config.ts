@@ -9,6 +9,7 @@ import type { IdentityOptions } from "./auth/identity.ts";
 import { ACTIONS } from "./auth/permissions.ts";
 import type { Permission } from "./auth/permissions.ts";
 import { storeAddressOf } from "./broker/redis/address.ts";
+import type { Namespace } from "./hub/namespaces.ts";
 import { NO_LIMITS } from "./limits/limits.ts";
 import type { LimitSettings } from "./limits/limits.ts";
 import { LOBBY_DEFAULTS } from "./transport/lobby.ts";
@@ -231,6 +232,9 @@ export const LIVE_FILE = z.object({
           batchMs: count(0, 1_000).default(0),
           batchSize: count(1, 1_000).default(100),
           priority: z.enum(["low", "normal", "critical"]).default("normal"),
+          /** Absent = as `history`. */
+          historyLength: count(1, 1_000_000).optional(),
+          historySeconds: count(1, 604_800).optional(),
         })
         .refine(({ conflateMs, batchMs }) => conflateMs === 0 || batchMs === 0, {
           message: "conflateMs and batchMs: only one may be above 0; of a conflated channel there is nothing to gather",
@@ -288,6 +292,13 @@ export function liveSettingsOf(
       ],
     };
   }
+  const short = parsed.data.namespaces.findIndex(
+    ({ historySeconds = Infinity }) => historySeconds < connections.sessionTtlSeconds,
+  );
+  if (short !== -1) {
+    const problem = `namespaces.${short}.historySeconds: must be at least connections.sessionTtlSeconds (${connections.sessionTtlSeconds}), else a session that may resume would find holes`;
+    return { ok: false, problems: [problem] };
+  }
   return {
     ok: true,
     settings: {
@@ -297,11 +308,22 @@ export function liveSettingsOf(
       heartbeatMs: connections.heartbeatSeconds * 1_000,
       history: { maxLength: history.maxLength, ttlMs: history.ttlSeconds * 1_000 },
       limits: { ...limits, ...given(parsed.data.limits) },
-      namespaces: parsed.data.namespaces,
+      namespaces: parsed.data.namespaces.map((namespace) => namespaceWith(namespace, history)),
       ...(parsed.data.routes === undefined ? {} : { routes: routesOf(parsed.data.routes) }),
       ...(parsed.data.permissions === undefined ? {} : { permissions: parsed.data.permissions.map(permissionOf) }),
     },
   };
+}
+
+type Parsed = z.output<typeof LIVE_FILE>;
+
+function namespaceWith(
+  { historyLength, historySeconds, ...traits }: Parsed["namespaces"][number],
+  { maxLength, ttlSeconds }: Parsed["history"],
+): Namespace {
+  if (historyLength === undefined && historySeconds === undefined) return traits;
+  const ttlMs = (historySeconds ?? ttlSeconds) * 1_000;
+  return { ...traits, history: { maxLength: historyLength ?? maxLength, ttlMs } };
 }
 
 function routesOf(routes: NonNullable<z.output<typeof LIVE_FILE>["routes"]>): Routes {

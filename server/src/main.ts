@@ -50,6 +50,7 @@ async function run(variables: ServerVariables): Promise<void> {
   await file.read();
   const policy = (): BrokerPolicy => ({
     history: file.settings().history,
+    namespaces: file.settings().namespaces,
     metaTtlMs: 7 * DAY_MS,
     sessionMaxAgeMs: DAY_MS,
   });

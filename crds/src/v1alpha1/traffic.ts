@@ -49,6 +49,14 @@ export const namespaces = z
           .describe(
             "What slow clients are spared first: `low` drops unnumbered messages early, `critical` queues numbered ones for longer. Defaults to normal.",
           ),
+        historyLength: whole(10, 1_000_000)
+          .optional()
+          .describe("Messages kept per channel. Defaults to `config.history.maxLength`."),
+        historySeconds: whole(150, 604_800)
+          .optional()
+          .describe(
+            "Seconds that a channel's messages are kept after the last one; at least `config.connections.sessionTtlSeconds`, else the pods keep the configuration before and say so. Defaults to `config.history.ttlSeconds`.",
+          ),
       })
       .meta({
         "x-kubernetes-validations": [

@@ -2,6 +2,8 @@
 
 import { USER_CHANNEL } from "@wscluster/protocol";
 import type { Position, Receipts, StoreSettings } from "@wscluster/protocol";
+import { namespaceOf } from "../hub/namespaces.ts";
+import type { Namespace } from "../hub/namespaces.ts";
 import type { PresenceEvent, PresenceStore } from "./presence-port.ts";
 
 /** A former life of a stream and the offset that it ended with. */
@@ -214,6 +216,8 @@ export class BrokerUnavailable extends Error {
 export type HistoryPolicy = { readonly maxLength: number; readonly ttlMs: number };
 export type BrokerPolicy = {
   readonly history: HistoryPolicy;
+  /** Those with a history of their own have it instead. */
+  readonly namespaces?: readonly Namespace[] | undefined;
   /** Of users' inboxes; absent = `INBOX_POLICY`. */
   readonly inbox?: HistoryPolicy;
   /** Life of a stream's meta after its last use; longer than any session may sleep. */
@@ -227,7 +231,12 @@ export const INBOX_POLICY: HistoryPolicy = { maxLength: 1_000, ttlMs: 7 * 86_400
 
 /** The history that a stream keeps. */
 export function historyOf(policy: BrokerPolicy, stream: string): HistoryPolicy {
-  return stream.includes(`/${USER_CHANNEL}`) ? (policy.inbox ?? INBOX_POLICY) : policy.history;
+  if (stream.includes(`/${USER_CHANNEL}`)) return policy.inbox ?? INBOX_POLICY;
+  if (!policy.namespaces?.some(({ history }) => history)) return policy.history;
+  const channel = stream.slice(stream.indexOf("/") + 1);
+  // Reserved streams are nobody's to name.
+  const own = channel.startsWith("~") ? undefined : namespaceOf(policy.namespaces, channel)?.history;
+  return own ?? policy.history;
 }
 
 export const DEFAULT_POLICY: BrokerPolicy = {

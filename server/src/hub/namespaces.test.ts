@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { ServerFrame } from "@wscluster/protocol";
+import { DEFAULT_POLICY, INBOX_POLICY, historyOf } from "../broker/port.ts";
 import { createStage } from "../testing/stage.ts";
 import type { Namespace } from "./namespaces.ts";
 import { PLAIN_TRAITS, traitsFor } from "./namespaces.ts";
@@ -28,6 +29,32 @@ describe("the traits of a channel", () => {
     const startedMs = performance.now();
     traitsFor([named({ names: [`${"*a".repeat(100)}b`] })], "a".repeat(10_000));
     expect(performance.now() - startedMs).toBeLessThan(200);
+  });
+});
+
+describe("the history of a channel", () => {
+  it("is that of its namespace; of inboxes and reserved streams it never is", () => {
+    const history = { maxLength: 2, ttlMs: 1_000_000 };
+    const policy = { ...DEFAULT_POLICY, namespaces: [named({ names: ["log.*", "~*"], history })] };
+    expect(historyOf(policy, "acme/log.a")).toEqual(history);
+    for (const stream of ["acme/room", "acme/~me/ann", "/~orders"])
+      expect(historyOf(policy, stream)).toEqual(DEFAULT_POLICY.history);
+    expect(historyOf(policy, "acme/~user/ann")).toEqual(INBOX_POLICY);
+    const first = [named({ names: ["log.*"] }), named({ names: ["*"], history })];
+    expect(historyOf({ ...policy, namespaces: first }, "acme/log.a")).toEqual(DEFAULT_POLICY.history);
+  });
+
+  it("is what a client can read again", async () => {
+    const namespaces = [named({ names: ["log.*"], history: { maxLength: 2, ttlMs: 300_000 } })];
+    const { pod } = await server({ settings: { namespaces } });
+    for (const id of ["log.a", "room"])
+      for (const n of [1, 2, 3]) await pod.publisher.publish({ type: "channel", id }, n);
+    const kept = async (stream: string) =>
+      (await pod.services.broker.read(stream, 0, 10)).items.map((one) => one.offset);
+    expect([await kept("default/log.a"), await kept("default/room")]).toEqual([
+      [2, 3],
+      [1, 2, 3],
+    ]);
   });
 });
 

@@ -14,14 +14,25 @@ export type ChannelTraits = {
   readonly priority: Priority;
 };
 
-/** @property names patterns in which `*` is any text. */
-export type Namespace = ChannelTraits & { readonly names: readonly string[] };
+/**
+ * @property names patterns in which `*` is any text.
+ * @property history what is kept of each channel; absent = as of all channels.
+ */
+export type Namespace = ChannelTraits & {
+  readonly names: readonly string[];
+  readonly history?: { readonly maxLength: number; readonly ttlMs: number };
+};
 
 export const PLAIN_TRAITS: ChannelTraits = { conflateMs: 0, batchMs: 0, batchSize: 100, priority: "normal" };
 
 /** Of the first namespace that fits. */
 export function traitsFor(namespaces: readonly Namespace[] | undefined, channel: string): ChannelTraits {
-  return namespaces?.find(({ names }) => names.some((pattern) => fits(pattern, channel))) ?? PLAIN_TRAITS;
+  return namespaceOf(namespaces, channel) ?? PLAIN_TRAITS;
+}
+
+/** The first that fits. */
+export function namespaceOf(namespaces: readonly Namespace[] | undefined, channel: string): Namespace | undefined {
+  return namespaces?.find(({ names }) => names.some((pattern) => fits(pattern, channel)));
 }
 
 // No regular expression: a pattern with many `*` must not cost more than the length of both.

@@ -62,7 +62,12 @@ export async function startServer(options: StartServerOptions = {}): Promise<Tes
   const memory = new MemoryBroker({
     ...(store ? { store } : {}),
     ...(drops ? { drops } : {}),
-    policy: () => ({ history, metaTtlMs: 86_400_000, sessionMaxAgeMs: 86_400_000 }),
+    policy: () => ({
+      history,
+      namespaces: rest.settings?.namespaces,
+      metaTtlMs: 86_400_000,
+      sessionMaxAgeMs: 86_400_000,
+    }),
   });
   const pod = createServer({
     host: "127.0.0.1",
