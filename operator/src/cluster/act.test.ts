@@ -23,6 +23,8 @@ type Sent = { readonly what: string; readonly body?: unknown };
 function stage(
   options: {
     live?: KubeObject[];
+    /** What a live read finds, where that is not what is cached. */
+    found?: KubeObject[];
     fail?: (what: string) => Error | undefined;
     leads?: () => boolean;
     answer?: () => JsonAnswer;
@@ -42,7 +44,7 @@ function stage(
     metadata: { ...manifest.metadata, uid: "u1", resourceVersion: "9" },
   });
   const find = (kind: string, name: string) =>
-    (options.live ?? []).find((object) => object.kind === kind && object.metadata.name === name);
+    (options.found ?? options.live ?? []).find((object) => object.kind === kind && object.metadata.name === name);
   const api = {
     find: (resource: Resource, ref: { name: string }) => Promise.resolve(find(resource.kind, ref.name)),
     apply(_resource: Resource, manifest: Manifest) {
@@ -162,6 +164,31 @@ describe("act", () => {
     const manifest: Manifest = { apiVersion: "apps/v1", kind: "ReplicaSet", metadata: { name }, spec: { replicas: 1 } };
     await expect(run([applyOf(manifest)])).rejects.toMatchObject({ code: "law" });
     expect(sent).toEqual([]);
+  });
+
+  it.each([
+    ["in a newer version, when only its controller has written since", {}, undefined],
+    ["not at all, when its specification changed", { generation: 2 }, "stale"],
+    ["not at all, when its marks changed", { annotations: { "wscluster.io/applied-hash": "other" } }, "stale"],
+    ["not at all, when it is another one", { uid: "other" }, "stale"],
+  ])("lowers a set after a detach %s", async (_name, change, refusal) => {
+    const world = stage().facts;
+    const [set, pod] = [world.sets[0], world.pods[0]];
+    if (set === undefined || pod === undefined) throw new Error("nothing is there");
+    const { name, uid, resourceVersion } = set;
+    const owner = { apiVersion: "v1", kind: "X", name: "chat", uid: world.cluster.uid, controller: true };
+    const base = { name, namespace: "apps", uid, resourceVersion, generation: 1, ownerReferences: [owner] };
+    const cached = { apiVersion: "apps/v1", kind: "ReplicaSet", metadata: base };
+    const now = { ...cached, metadata: { ...base, resourceVersion: "next", ...change } };
+    const { run, sent } = stage({ live: [cached], found: [now] });
+    const manifest = { ...cached, metadata: { ...base }, spec: { replicas: 1 } };
+    const operations = [{ op: "replace" as const, path: "/metadata/ownerReferences", value: [] }];
+    const done = run([{ kind: "patchPod", pod: pod.name, why: "set=draining", operations }, applyOf(manifest)]);
+    if (refusal === undefined) await done;
+    else await expect(done).rejects.toMatchObject({ code: refusal });
+    expect(sent.slice(1)).toMatchObject(
+      refusal === undefined ? [{ body: { metadata: { uid, resourceVersion: "next" } } }] : [],
+    );
   });
 
   it("never overwrites keys", async () => {

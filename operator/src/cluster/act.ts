@@ -4,6 +4,7 @@ import { API_VERSION, KIND, LABELS, REBALANCE_KIND } from "@wscluster/crds";
 import type { PodState } from "@wscluster/protocol";
 import {
   type Applier,
+  APPLIED_HASH_ANNOTATION,
   isAlreadyExists,
   isConflict,
   isKubeError,
@@ -91,6 +92,8 @@ class Run {
   readonly #context: ActContext;
   readonly #ports: ActPorts;
   readonly #detached = new Set<string>();
+  /** Sets that pods were detached from in this pass, as they were looked at before: by uid. */
+  readonly #before = new Map<string, KubeObject>();
 
   constructor(context: ActContext, ports: ActPorts) {
     this.#context = context;
@@ -132,12 +135,29 @@ class Run {
     if (store === undefined && settled.get(memo) === intent) return;
     const live = store === undefined ? await api.find(resource, ref, { signal }) : store.get(ref);
     assertOurs(live, manifest, facts.cluster.uid);
-    const outcome = await applier.apply(resource, manifest, live, { signal });
+    const outcome = await applier.apply(resource, await this.#guarded(resource, manifest), live, { signal });
     if (store === undefined) settled.set(memo, intent);
     if (!outcome.sent) return;
     this.wrote++;
     this.notes.push(`applied ${manifest.kind} ${manifest.metadata.name}: ${outcome.because}`);
     ownWrites.wrote(scope, resource, outcome.object);
+  }
+
+  /**
+   * A detach makes the set's controller change the set's status, and so its version. What was decided on is its specification and
+   * our marks: while these are as they were the newer version may be shrunk, and only that very one.
+   */
+  async #guarded(resource: Resource, manifest: Manifest): Promise<Manifest> {
+    const { uid, resourceVersion } = manifest.metadata;
+    const before = uid === undefined || resourceVersion === undefined ? undefined : this.#before.get(uid);
+    if (before === undefined) return manifest;
+    const { api } = this.#ports;
+    const { facts, signal } = this.#context;
+    const ref = { namespace: facts.cluster.namespace, name: manifest.metadata.name };
+    const now = await api.find(resource, ref, { signal });
+    if (now === undefined || now.metadata.uid !== uid || decidedOn(now) !== decidedOn(before))
+      throw new ActError("stale", `cannot lower ${manifest.kind} ${ref.name}: somebody changed it meanwhile`);
+    return { ...manifest, metadata: { ...manifest.metadata, resourceVersion: now.metadata.resourceVersion } };
   }
 
   #assertLaw(manifest: Manifest): void {
@@ -183,6 +203,8 @@ class Run {
     const { api, ownWrites } = this.#ports;
     const { scope, facts, signal } = this.#context;
     const ref = { namespace: facts.cluster.namespace, name };
+    const isDetach = operations.some((operation) => operation.path.endsWith("/ownerReferences"));
+    if (isDetach) this.#noteSetOf(name);
     try {
       const pod = await api.patch(resources.pods, ref, operations, { type: "json", signal });
       this.wrote++;
@@ -195,10 +217,21 @@ class Run {
         throw new ActError("stale", `cannot patch pod ${name}: it changed meanwhile`);
       throw error;
     }
-    if (operations.some((operation) => operation.path.endsWith("/ownerReferences"))) {
+    if (isDetach) {
       const uid = facts.pods.find((pod) => pod.name === name)?.uid;
       if (uid !== undefined) this.#detached.add(uid);
     }
+  }
+
+  #noteSetOf(podName: string): void {
+    const { facts } = this.#context;
+    const pod = facts.pods.find((one) => one.name === podName);
+    const set = facts.sets.find((one) => one.revision === pod?.revision);
+    if (set === undefined) return;
+    const store = this.#ports.storeOf(resources.replicaSets);
+    const cached = store?.get({ namespace: facts.cluster.namespace, name: set.name });
+    // A newer one than the decision knew must not be taken for what it was made on: then the first version counts.
+    if (cached?.metadata.resourceVersion === set.resourceVersion) this.#before.set(set.uid, cached);
   }
 
   async #delete(action: Extract<Action, { kind: "delete" }>): Promise<void> {
@@ -373,6 +406,11 @@ function property(value: unknown, name: string): unknown {
 function replicasOf(manifest: Manifest): number | undefined {
   const replicas = property(manifest["spec"], "replicas");
   return typeof replicas === "number" ? replicas : undefined;
+}
+
+/** Everything about an object that we or users write, and nothing that its controller does. */
+function decidedOn({ metadata }: KubeObject): string {
+  return `${metadata.generation} ${metadata.annotations?.[APPLIED_HASH_ANNOTATION]}`;
 }
 
 function encode(text: string): string {

@@ -121,7 +121,7 @@ function stopBefore(what: string): Stop {
 describe("two leaders", () => {
   it.each([
     ["a grant", "/contract/v1/grants", "stale-epoch"],
-    ["a detachment", "patch Pod", "422"],
+    ["a detachment", "patch Pod guarded", "422"],
     ["a mode", "/contract/v1/mode", "stale-epoch"],
   ])("stop the first one before it writes %s: what it writes later is refused", async (_name, what, refusal) => {
     const stop = stopBefore(what);

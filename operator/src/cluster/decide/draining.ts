@@ -75,6 +75,17 @@ export function ownDeadlineMs(facts: Pick<ClusterFacts, "spec" | "nowMs">, pod: 
   return Math.max(1_000, drainDeadlineMs(facts, sinceMs) + OWN_LATER_MS - facts.nowMs);
 }
 
+/**
+ * Whether a pod that is to leave its set has been told so, with its deadline, and has confirmed it. Before that it stays attached,
+ * under its set's PodDisruptionBudget: once it is detached no eviction takes it until it is empty, and an operator that
+ * dies right then could not tell it any more that it has to empty itself.
+ */
+export function knowsThatItLeaves(facts: Pick<ClusterFacts, "spec" | "nowMs">, pod: ServerPodFacts): boolean {
+  if (!pod.running) return true;
+  const state = freshValue(pod.state);
+  return state?.mode === "none" && knowsDeadline(state, ownDeadlineMs(facts, pod));
+}
+
 /** The pod knows its deadline well enough; a server that knows no deadlines is not told again and again. */
 export function knowsDeadline(state: PodState, deadlineMs: number): boolean {
   const { deadlineInMs } = state;

@@ -4,7 +4,7 @@ import { ANNOTATIONS } from "@wscluster/crds";
 import type { ModeRequest, PodMode } from "@wscluster/protocol";
 import { GRANT_WINDOW_MS, paceLimitsOf } from "../../moves/limits.ts";
 import { type MovePlan, planGrants } from "../../moves/planner.ts";
-import { type ClusterFacts, connectionsOf, freshValue, isEmpty, type ServerPodFacts, type SetFacts } from "../facts.ts";
+import { type ClusterFacts, connectionsOf, freshValue, isEmpty, type SetFacts } from "../facts.ts";
 import type { Action, EventValue, Plan } from "../plan.ts";
 import { accountsFor } from "./children/accounts.ts";
 import { drainingBudgetFor, setBudgetFor } from "./children/budgets.ts";
@@ -64,11 +64,11 @@ export function decide(facts: ClusterFacts): Plan {
     ),
     ...setActions(facts, kept, trafficBy, scale),
     ...edge.actions,
-    ...labelActions(facts, trafficBy, leaving, scale.detach),
+    ...labelActions(facts, trafficBy, leaving, scale),
     ...(instructions === undefined
       ? []
       : [{ kind: "apply" as const, manifest: edgeInstructionsFor(facts.cluster, instructions, admitPerEdge(facts)) }]),
-    ...modeActions(facts, sets, trafficBy, leaving),
+    ...modeActions(facts, sets, trafficBy, leaving, scale),
     ...balance.actions,
     ...(grants.length === 0 ? [] : [{ kind: "grants" as const, grants }]),
     ...drain.actions,
@@ -144,7 +144,15 @@ function idlePlan(facts: ClusterFacts): Plan {
     rollout: { sets, events: [], waiting: undefined, requeueAfterMs: undefined, paused: undefined },
     taker,
     handedOver,
-    scale: { replicas: new Map(), detach: [], recycled: undefined, held: undefined, isWaiting: false, events: [] },
+    scale: {
+      replicas: new Map(),
+      detach: [],
+      tell: [],
+      recycled: undefined,
+      held: undefined,
+      isWaiting: false,
+      events: [],
+    },
     movement: { donors: [], allowed: [], targets: [], trial: undefined, held: undefined },
     moves: { grants: [], limitedBy: "Nothing" },
     edge: { actions: [], removals: [], budgets: [], leaving: [], isRolling: false, events: [] },
@@ -204,7 +212,7 @@ function setActions(
         replicas,
         traffic: trafficBy.get(set.revision) ?? "none",
         marks: set,
-        ...(isShrink && set.live !== undefined ? { guard: guardFor(set.live, scale) } : {}),
+        ...(isShrink && set.live !== undefined ? { guard: guardFor(set.live) } : {}),
       });
       const budget = setBudgetFor(facts.cluster, set.name, set.revision, "server");
       return hasBudget(facts, set)
@@ -218,11 +226,10 @@ function setActions(
 
 /**
  * A set that shrinks must be the one that was looked at, in the version that was looked at. After a detach in the same pass
- * its controller has changed its status already: there the pod's own version was tested.
+ * its controller may have changed its status already: act.ts looks again then, whether what was decided on is still there.
  */
-function guardFor(live: SetFacts, scale: Scale): { uid: string; resourceVersion?: string } {
-  const { uid, resourceVersion } = live;
-  return scale.detach.some((pod) => pod.revision === live.revision) ? { uid } : { uid, resourceVersion };
+function guardFor({ uid, resourceVersion }: SetFacts): { uid: string; resourceVersion: string } {
+  return { uid, resourceVersion };
 }
 
 function hasBudget(facts: ClusterFacts, set: PlannedSet): boolean {
@@ -244,11 +251,12 @@ function labelActions(
   facts: ClusterFacts,
   trafficBy: ReadonlyMap<string, PodMode>,
   { leaving }: Leaving,
-  detached: readonly ServerPodFacts[],
+  { detach, tell }: Pick<Scale, "detach" | "tell">,
 ): Action[] {
   return facts.pods.flatMap((pod) => {
-    if (pod.deleting || detached.some((leaver) => leaver.uid === pod.uid)) return [];
-    const traffic = pod.set === "draining" || leaving.includes(pod) ? "none" : (trafficBy.get(pod.revision) ?? "none");
+    if (pod.deleting || detach.includes(pod)) return [];
+    const goes = pod.set === "draining" || leaving.includes(pod) || tell.includes(pod);
+    const traffic = goes ? "none" : (trafficBy.get(pod.revision) ?? "none");
     return pod.traffic === traffic ? [] : [trafficPatch(pod, traffic)];
   });
 }
@@ -258,22 +266,24 @@ function modeActions(
   sets: readonly PlannedSet[],
   trafficBy: ReadonlyMap<string, PodMode>,
   { leaving, sealed }: Leaving,
+  { detach, tell }: Pick<Scale, "detach" | "tell">,
 ): Action[] {
   return facts.pods.flatMap((pod): Action[] => {
     const state = freshValue(pod.state);
     if (state === undefined || pod.deleting || !pod.running || state.terminating) return [];
     const set = sets.find((candidate) => candidate.revision === pod.revision);
     const isLeaving = pod.set === "draining" || sealed.includes(pod);
+    const isTold = detach.includes(pod) || tell.includes(pod);
     const request: ModeRequest = {
-      mode: isLeaving || leaving.includes(pod) ? "none" : (trafficBy.get(pod.revision) ?? "none"),
+      mode: isLeaving || isTold || leaving.includes(pod) ? "none" : (trafficBy.get(pod.revision) ?? "none"),
       // A pod is sealed when its set is done, or alone when its last client has left: empty and sealed is not ready.
       sealed: isLeaving ? state.mode === "none" && isEmpty(pod) : set === undefined || isSealed(set),
-      ...(pod.set === "draining" ? { deadlineMs: ownDeadlineMs(facts, pod) } : {}),
+      ...(pod.set === "draining" || isTold ? { deadlineMs: ownDeadlineMs(facts, pod) } : {}),
     };
     const { deadlineMs } = request;
     // A deadline that nobody keeps any more would empty a pod that is wanted.
-    const isTold = deadlineMs === undefined ? (state.deadlineInMs ?? null) === null : knowsDeadline(state, deadlineMs);
-    if (state.mode === request.mode && state.sealed === request.sealed && isTold) return [];
+    const knows = deadlineMs === undefined ? (state.deadlineInMs ?? null) === null : knowsDeadline(state, deadlineMs);
+    if (state.mode === request.mode && state.sealed === request.sealed && knows) return [];
     return [{ kind: "mode", pod: pod.uid, request }];
   });
 }

@@ -24,8 +24,17 @@ function fewerWanted(
 const silent = { kind: "unknown", why: "not asked yet" } as const;
 
 describe("a decrease", () => {
-  it("takes the pod with the fewest connections when all are known", () => {
-    expect(fewerWanted(() => ({})).detach).toHaveLength(1);
+  it("tells the pod with the fewest connections first, and detaches it when it has confirmed its deadline", () => {
+    const first = fewerWanted(() => ({}));
+    expect(first).toMatchObject({ detach: [], tell: [{}], isWaiting: true, events: [] });
+    // Not the one that would be chosen by name: who was told is the one that goes.
+    const told = (deadlineInMs: number | null) =>
+      fewerWanted(({ state }) =>
+        state.kind === "known" ? { state: { ...state, value: { ...state.value, mode: "none", deadlineInMs } } } : {},
+      );
+    expect(told(null)).toMatchObject({ detach: [], tell: [{}] });
+    expect(told(5_000)).toMatchObject({ detach: [], tell: [{}] });
+    expect(told(955_000)).toMatchObject({ detach: [{}], tell: [], events: [{ reason: "ScalingDown" }] });
   });
 
   it("waits in silence for the first answer of a pod that has just become ready", () => {

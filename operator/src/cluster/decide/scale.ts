@@ -3,6 +3,7 @@
 import { type ClusterFacts, connectionsOf, freshValue, knownConnections, type ServerPodFacts } from "../facts.ts";
 import type { EventValue } from "../plan.ts";
 import type { Dependencies } from "./dependencies.ts";
+import { knowsThatItLeaves } from "./draining.ts";
 import { cordonSurge, doomedPods, doomOf, isCordoned } from "./evacuation.ts";
 import { holdOf } from "./holds.ts";
 import { oldestPod, recycleEvent, recycleSurge } from "./recycle.ts";
@@ -18,7 +19,9 @@ export type Scale = {
   readonly replicas: ReadonlyMap<string, number>;
   /** Pods that leave their sets in this pass: one by choice, or all of a node that is being removed. */
   readonly detach: readonly ServerPodFacts[];
-  /** Of these: one that leaves because it is old. */
+  /** Pods that leave next and are told so now: a pod is detached when it has confirmed its deadline. */
+  readonly tell: readonly ServerPodFacts[];
+  /** Of those that are detached: one that leaves because it is old. */
   readonly recycled: ServerPodFacts | undefined;
   readonly held: string | undefined;
   /** A pod is to leave, and who is not known yet. */
@@ -35,6 +38,14 @@ export function planScale(
   const replicas = new Map<string, number>();
   const isAtRest = !sets.some((set) => set.role === "candidate" || set.role === "superseded");
   const detach: ServerPodFacts[] = [];
+  const tell: ServerPodFacts[] = [];
+  /** Detaches a pod that knows what comes, and tells the others. */
+  const isDetached = (pod: ServerPodFacts): boolean => {
+    const isTold = knowsThatItLeaves(facts, pod);
+    (isTold ? detach : tell).push(pod);
+    return isTold;
+  };
+  const isNobodyChosen = (): boolean => detach.length === 0 && tell.length === 0;
   let held: string | undefined;
   let isWaiting = false;
   const events: EventValue[] = [];
@@ -48,9 +59,13 @@ export function planScale(
     const attached = attachedPods(facts.pods, set);
     const mayGo = set.live === undefined ? wanted : lowestReplicas(set.live, attached);
     replicas.set(set.revision, Math.max(wanted, Math.min(set.replicas, mayGo)));
-    const straggling = detach.length === 0 ? stragglingPod(facts, sets, set, attached, dependencies) : undefined;
-    if (straggling !== undefined && set.live !== undefined && replicas.get(set.revision) === set.live.replicas) {
-      detach.push(straggling);
+    const straggling = isNobodyChosen() ? stragglingPod(facts, sets, set, attached, dependencies) : undefined;
+    if (
+      straggling !== undefined &&
+      set.live !== undefined &&
+      replicas.get(set.revision) === set.live.replicas &&
+      isDetached(straggling)
+    ) {
       replicas.set(set.revision, set.live.replicas - 1);
       events.push({
         reason: "ScalingDown",
@@ -59,20 +74,20 @@ export function planScale(
     }
     if (set !== taker || set.live === undefined) continue;
     const doomed = mayEvacuate && set.live.countedPods === attached.length ? doomedPods(facts, set) : [];
-    if (doomed.length > 0 && detach.length === 0) {
-      detach.push(...doomed);
-      // They leave, and as many are made anew.
+    if (doomed.length > 0 && isNobodyChosen()) {
+      const leavers = doomed.filter((pod) => isDetached(pod));
+      // They leave, and as many are made anew: whether fewer could bear the load is asked when nobody is in a hurry.
       replicas.set(set.revision, Math.max(replicas.get(set.revision) ?? 0, set.live.replicas));
-      events.push(...doomed.map((pod) => evacuationEvent(facts, pod)));
+      events.push(...leavers.map((pod) => evacuationEvent(facts, pod)));
       continue;
     }
     if (!isAtRest) continue;
     if (surge > 0 && set.live.replicas <= wanted) {
-      if (detach.length > 0 || !hasSurged(set.live, attached, wanted)) continue;
-      recycled = cordoned > 0 ? undefined : oldestPod(facts, attached);
-      const leaver = recycled ?? cordonedLeaver(facts, attached);
-      if (leaver === undefined) continue;
-      detach.push(leaver);
+      if (!isNobodyChosen() || !hasSurged(set.live, attached, wanted)) continue;
+      const old = cordoned > 0 ? undefined : oldestPod(facts, attached);
+      const leaver = old ?? cordonedLeaver(facts, attached);
+      if (leaver === undefined || !isDetached(leaver)) continue;
+      recycled = old;
       replicas.set(set.revision, set.live.replicas - 1);
       events.push(recycled === undefined ? evacuationEvent(facts, leaver) : recycleEvent(facts, leaver));
       continue;
@@ -84,8 +99,7 @@ export function planScale(
       held = choice.why;
     } else if (choice.kind === "soon") {
       isWaiting = true;
-    } else {
-      detach.push(choice.pod);
+    } else if (isDetached(choice.pod)) {
       replicas.set(set.revision, set.live.replicas - 1);
       events.push({
         reason: "ScalingDown",
@@ -93,7 +107,7 @@ export function planScale(
       });
     }
   }
-  return { replicas, detach, recycled, held, isWaiting, events };
+  return { replicas, detach, tell, recycled, held, isWaiting: isWaiting || tell.length > 0, events };
 }
 
 /** The surge is there and every pod is ready: one pod may go, its replacement serves. */
@@ -109,7 +123,12 @@ function hasSurged(
 function cordonedLeaver(facts: ClusterFacts, attached: readonly ServerPodFacts[]): ServerPodFacts | undefined {
   return attached
     .filter((pod) => isCordoned(facts, pod))
-    .toSorted((a, b) => (connectionsOf(a) ?? 0) - (connectionsOf(b) ?? 0) || (a.key < b.key ? -1 : 1))[0];
+    .toSorted(
+      (a, b) =>
+        Number(knowsThatItLeaves(facts, b)) - Number(knowsThatItLeaves(facts, a)) ||
+        (connectionsOf(a) ?? 0) - (connectionsOf(b) ?? 0) ||
+        (a.key < b.key ? -1 : 1),
+    )[0];
 }
 
 function evacuationEvent(facts: ClusterFacts, pod: ServerPodFacts): EventValue {
@@ -212,6 +231,8 @@ function chooseLeaver(
     // Where somebody has to go anyway, it is he who goes.
     (a, b) =>
       Number(isCordoned(facts, b.pod)) - Number(isCordoned(facts, a.pod)) ||
+      // And who was told already: a change of mind with every arrival would get nowhere.
+      Number(knowsThatItLeaves(facts, b.pod)) - Number(knowsThatItLeaves(facts, a.pod)) ||
       a.connections - b.connections ||
       (a.pod.key < b.pod.key ? -1 : 1),
   );

@@ -115,7 +115,7 @@ export class OperatorProcess {
         const call = (given: unknown[]): unknown => Reflect.apply(method, target, given);
         if (!PASS_CALLS.includes(String(name))) return (...given: unknown[]) => call(given);
         return (...given: unknown[]) =>
-          this.#pass(`${String(name)} ${kindOf(given[0])}${guardOf(given[1])}`, async () => call(given));
+          this.#pass(`${String(name)} ${kindOf(given[0])}${guardOf(given)}`, async () => call(given));
       },
     });
   }
@@ -141,8 +141,11 @@ function kindOf(resource: unknown): string {
 }
 
 /** A write that is only for the version that was looked at. */
-function guardOf(manifest: unknown): string {
+function guardOf([, manifest, patch]: readonly unknown[]): string {
   const metadata: unknown =
     typeof manifest === "object" && manifest !== null ? Reflect.get(manifest, "metadata") : undefined;
-  return typeof metadata === "object" && metadata !== null && "resourceVersion" in metadata ? " guarded" : "";
+  const isGuarded =
+    (typeof metadata === "object" && metadata !== null && "resourceVersion" in metadata) ||
+    (Array.isArray(patch) && JSON.stringify(patch).includes('"/metadata/resourceVersion"'));
+  return isGuarded ? " guarded" : "";
 }

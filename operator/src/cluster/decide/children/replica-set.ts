@@ -17,7 +17,7 @@ export type ReplicaSetIntent = SetBody & {
   /** When the pods of an edge set left the Service for good. */
   readonly drainingSinceMs?: number;
   /** Set on a write that takes something away: refused when the object is not the one that was looked at. */
-  readonly guard?: { readonly uid: string; readonly resourceVersion?: string };
+  readonly guard?: { readonly uid: string; readonly resourceVersion: string };
 };
 
 export function replicaSetFor(cluster: ClusterId, intent: ReplicaSetIntent): Manifest {
