@@ -23,6 +23,11 @@ const times = (sessionTtlSeconds: number | undefined, ttlSeconds: number): Spec 
 export const ADMISSION_ROWS: readonly AdmissionRow[] = [
   { what: "the smallest spec", spec: MINIMAL },
   {
+    what: "a route with a password",
+    spec: withRest({ config: { routes: { pay: { url: "https://me:secret@pay/" } } } }),
+    refused: "spec.config.routes.pay.url",
+  },
+  {
     what: "every field",
     spec: {
       replicas: 3,
@@ -38,6 +43,7 @@ export const ADMISSION_ROWS: readonly AdmissionRow[] = [
       },
       redis: { urlSecretRef: { name: "redis", key: "url" }, keyPrefix: "shop.chat" },
       config: {
+        routes: { "orders.place": { url: "http://orders/place", timeoutMs: 5_000, idempotent: true } },
         connections: { maxPerPod: 5000, sessionTtlSeconds: 120, heartbeatSeconds: 20 },
         history: { maxLength: 100, ttlSeconds: 300 },
       },

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { autoscalingSpec, rebalanceSpec } from "./balance.ts";
 import { auth, permissions } from "./auth.ts";
-import { limits, namespaces } from "./traffic.ts";
+import { limits, namespaces, routes } from "./traffic.ts";
 
 /** How a change of a field reaches running pods; `plan` prints it. */
 export type Rolls = "servers" | "edge" | "live";
@@ -356,6 +356,7 @@ export const webSocketClusterSpec = z
         permissions,
         limits,
         namespaces,
+        routes,
       })
       .optional()
       .describe("Live configuration: reaches running pods without a restart."),

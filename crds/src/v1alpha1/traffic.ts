@@ -1,4 +1,4 @@
-// How much clients may send, and how channels are delivered. Not here: the rest of the resource (spec.ts).
+// How much clients may send, how channels are delivered, and what clients may call. Not here: the rest of the resource (spec.ts).
 
 import { z } from "zod";
 
@@ -72,3 +72,26 @@ export const namespaces = z
   .optional()
   .describe("How channels are delivered, by name.")
   .meta({ "x-kubernetes-list-type": "atomic" });
+
+/** By name. The names' length is not in the schema, which has no place for it: the pods check it. */
+export const routes = z
+  .record(
+    text(200),
+    z.strictObject({
+      url: text(2_048)
+        .regex(/^https?:\/\/[^\s@]+$/)
+        .describe("Service that is asked with POST; without user and password."),
+      timeoutMs: whole(1, 60_000).optional().describe("Longest time for an answer. Defaults to 5000."),
+      idempotent: z
+        .boolean()
+        .optional()
+        .describe(
+          "Calling it twice with one `Idempotency-Key` is as good as once, so that it is called again where the outcome is not known. Defaults to false.",
+        ),
+    }),
+  )
+  .meta({ maxProperties: 64 })
+  .optional()
+  .describe(
+    "HTTP services that clients call, by name: each with its `url`, and perhaps `timeoutMs` (1 to 60000, defaults to 5000) and `idempotent` (defaults to false).",
+  );
