@@ -13,6 +13,8 @@ export type ChatOptions = {
   readonly edgeReplicas?: number;
   readonly edgeGraceSeconds?: number;
   readonly maxPerSecond?: number;
+  /** Absent: what the product makes of `maxPerSecond`. */
+  readonly emergencyMaxPerSecond?: number;
   readonly retainSeconds?: number;
 };
 
@@ -38,7 +40,12 @@ export function chatCluster(options: ChatOptions): ChatManifest {
         ...(options.edgeGraceSeconds === undefined ? {} : { terminationGracePeriodSeconds: options.edgeGraceSeconds }),
       },
       rollout: { retainSeconds: options.retainSeconds ?? 2 },
-      ...(options.maxPerSecond === undefined ? {} : { moves: { maxPerSecond: options.maxPerSecond } }),
+      ...(options.maxPerSecond === undefined ? {} : { moves: movesFor(options.maxPerSecond, options) }),
     },
   };
 }
+
+const movesFor = (maxPerSecond: number, { emergencyMaxPerSecond }: ChatOptions) => ({
+  maxPerSecond,
+  ...(emergencyMaxPerSecond === undefined ? {} : { emergencyMaxPerSecond }),
+});
