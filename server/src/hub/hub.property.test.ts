@@ -182,6 +182,18 @@ describe("Hub", () => {
               { do: "publish", heard: false },
             ],
           ],
+          // Who left while a hole was being read, and came back at once, was fed twice.
+          [
+            [
+              { do: "publish", heard: true },
+              { do: "publish", heard: false },
+              { do: "publish", heard: true },
+              { do: "turn", flush: false },
+              { do: "rejoin", who: 0 },
+              { do: "rejoin", who: 0 },
+              { do: "publish", heard: false },
+            ],
+          ],
           [
             [
               { do: "publish", heard: false },

@@ -140,6 +140,8 @@ export class Hub implements HeldStreams {
         if (channel.healed) {
           page = undefined;
           await channel.healed;
+          // It may be gone by now, and another of the same subscriber stand in its place: both would feed it.
+          continue;
         }
         if (channel.state === "open" && subscription.cursor === channel.top) {
           channel.addLive(subscription);
