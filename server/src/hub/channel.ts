@@ -176,6 +176,8 @@ export class Channel {
       for (const subscription of this.lagging) {
         subscription.subscriber.push(this.gapFrame(now.epoch, subscription.cursor, to, why));
         subscription.cursor = to;
+        // Nothing is left to be told of the life that it began to lag in.
+        subscription.life = now.epoch;
       }
       this.#onGap(why, this.lagging.size);
     }

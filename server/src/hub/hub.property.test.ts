@@ -182,6 +182,19 @@ describe("Hub", () => {
               { do: "publish", heard: false },
             ],
           ],
+          // Who lagged when the whole stream was lost was told of the life before once more.
+          [
+            [
+              { do: "congest", who: 0, on: true },
+              { do: "publish", heard: false },
+              { do: "settle" },
+              { do: "failover" },
+              { do: "settle" },
+              { do: "failover" },
+              { do: "settle" },
+              { do: "turn", flush: false },
+            ],
+          ],
           // Who left while a hole was being read, and came back at once, was fed twice.
           [
             [
