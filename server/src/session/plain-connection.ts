@@ -9,6 +9,7 @@ import { identityNotes } from "../auth/identity-notes.ts";
 import { BrokerUnavailable } from "../broker/port.ts";
 import type { Priority } from "../hub/namespaces.ts";
 import type { Subscriber, Subscription } from "../hub/subscription.ts";
+import type { RateVerdict } from "../limits/limits.ts";
 import type { ClientSocket } from "../transport/client-socket.ts";
 import { tracedPublish } from "../telemetry/tracing.ts";
 import { textFrame } from "../transport/wire-frame.ts";
@@ -114,16 +115,12 @@ export class PlainConnection extends Connection implements Subscriber {
     }
     const frame = value as Json;
     const verdict = this.judge(1, text.length);
-    if (verdict && verdict.kind !== "pass") {
-      if (verdict.kind === "close") this.end("rateLimited");
-      else this.#refuse("rate-limited", `Too many messages; try again in ${verdict.afterMs} ms.`, idOf(frame));
-      return;
-    }
+    if (this.#isRefused(verdict, frame)) return;
     this.#waiting += 1;
     if (this.#waiting === WAITING_HIGH) this.socket.pause();
     this.#work = this.#work.then(async () => {
       try {
-        await this.#onFrame(frame, text);
+        await this.#onFrame(frame, text, verdict !== undefined);
       } catch {
         this.#refuse("unavailable", "The store did not answer in time.", idOf(frame));
       }
@@ -132,7 +129,15 @@ export class PlainConnection extends Connection implements Subscriber {
     });
   }
 
-  async #onFrame(frame: Json, text: string): Promise<void> {
+  #isRefused(verdict: RateVerdict | undefined, frame: Json): boolean {
+    if (verdict === undefined || verdict.kind === "pass") return false;
+    if (verdict.kind === "close") this.end("rateLimited");
+    else this.#refuse("rate-limited", `Too many messages; try again in ${verdict.afterMs} ms.`, idOf(frame));
+    return true;
+  }
+
+  /** @param isJudged false: it came before there was a session to count it against. */
+  async #onFrame(frame: Json, text: string, isJudged: boolean): Promise<void> {
     if (this.state === "hello") {
       await this.#open(frame);
       if (frame["type"] === "authenticate") return;
@@ -145,6 +150,7 @@ export class PlainConnection extends Connection implements Subscriber {
     this.context.onMessage?.();
     this.context.metrics.add("wscluster_messages_received_total", 1, { type: "plain" });
     if (type === "ping") return this.say({ type: "pong", ...echo });
+    if (!isJudged && this.#isRefused(this.judge(1, text.length), frame)) return;
     if (type !== "subscribe" && type !== "unsubscribe" && type !== "publish") {
       return this.#refuse("unknown-type", "The frame type is not known to this server.", id);
     }
