@@ -7,6 +7,7 @@ import { DEFAULT_SETTINGS, liveSettingsOf } from "./config.ts";
 import { NO_LIMITS } from "./limits/limits.ts";
 import type { LimitSettings } from "./limits/limits.ts";
 import type { LiveSettings } from "./session/context.ts";
+import { jsonOf } from "./session/json-shape.ts";
 
 export type LiveFileReader = {
   readonly settings: () => LiveSettings;
@@ -51,7 +52,7 @@ export function createLiveFile(
       return;
     }
     text = found;
-    const result = liveSettingsOf(parseJson(found), limits);
+    const result = liveSettingsOf(jsonOf(found), limits);
     isValid = result.ok;
     isCurrent = isValid;
     if (!result.ok) {
@@ -71,12 +72,4 @@ export function createLiveFile(
     },
     stop: () => clearInterval(timer),
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

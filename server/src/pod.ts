@@ -80,7 +80,7 @@ export class Pod {
   readonly #arrivals = { named: 0, unnamed: 0 };
   #timers: NodeJS.Timeout[] = [];
   #stepTimer: NodeJS.Timeout | undefined;
-  mode: PodMode;
+  #mode: PodMode;
   #sealed = false;
   #terminating = false;
   #killed = false;
@@ -95,7 +95,7 @@ export class Pod {
     const { broker } = options;
     this.podUid = options.podUid ?? randomUUID();
     this.podKey = podKey(this.podUid);
-    this.mode = options.mode;
+    this.#mode = options.mode;
     this.#ticketKeys = options.ticketKeys.length > 0 ? options.ticketKeys : [randomBytes(32).toString("hex")];
     this.#limits = new Limits(
       () => options.settings().limits ?? NO_LIMITS,
@@ -268,7 +268,7 @@ export class Pod {
     this.#every(STORE_LOOK_MS, () => this.#store.look());
     void this.#store.look();
     this.#every(POLL_MS, () => this.#ownDrain.deadline.tick());
-    log.info({ port: this.port, adminPort: this.adminPort, podKey: this.podKey, mode: this.mode }, "server listens");
+    log.info({ port: this.port, adminPort: this.adminPort, podKey: this.podKey, mode: this.#mode }, "server listens");
   }
 
   #every(ms: number, task: () => Promise<void> | void): void {
@@ -324,7 +324,7 @@ export class Pod {
     try {
       this.#peers = await this.#options.broker.beat({
         key: this.podKey,
-        mode: this.mode,
+        mode: this.#mode,
         sealed: this.#sealed,
         terminating: this.#terminating,
         gone,
@@ -366,7 +366,7 @@ export class Pod {
   }
 
   #setMode(request: ModeRequest): void {
-    this.mode = request.mode;
+    this.#mode = request.mode;
     this.#sealed = request.sealed;
     this.#ownDrain.deadline.set(request.mode === "none" ? request.deadlineMs : undefined);
     void this.#beat();
@@ -378,7 +378,7 @@ export class Pod {
       contract: 1 as const,
       podKey: this.podKey,
       bootNonce: this.bootNonce,
-      mode: this.mode,
+      mode: this.#mode,
       sealed: this.#sealed,
       terminating: this.#terminating,
       epoch: this.#gate.epoch,

@@ -1,16 +1,14 @@
 // The controllers that are measured: ours from its sources, and Argo Rollouts. Each runs as one process beside the API server.
-import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { API_VERSION, KIND, PLURAL } from "@wscluster/crds";
 import { chatCluster } from "@wscluster/e2e";
+import { type ListenedProcess, startListened } from "../rivals/listened-process.ts";
 import { freePort } from "../rivals/running.ts";
 import { crdFiles, startController } from "../rollout/argo-rollouts.ts";
 import { create, type ControlPlane } from "./control-plane.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 export const MOVES_PER_SECOND = 200;
-
-export type Process = { readonly pid: number; words(): string; stop(): Promise<void> };
 
 export type OperatorContender = {
   readonly name: string;
@@ -19,7 +17,7 @@ export type OperatorContender = {
   readonly plural: string;
   readonly selector: string;
   prepare(plane: ControlPlane): Promise<void>;
-  start(plane: ControlPlane): Promise<Process>;
+  start(plane: ControlPlane): Promise<ListenedProcess>;
   create(plane: ControlPlane, namespace: string, image: string, pods: number): Promise<void>;
   imagePatch(image: string): unknown;
   isSettled(object: Settling, image: string, pods: number): boolean;
@@ -56,7 +54,7 @@ export const OURS: OperatorContender = {
     const flags = [`--kubeconfig=${plane.kubeconfig}`, `--http-port=${port}`, "--log-level=warn"];
     const profile = process.env["WSC_BENCH_PROFILE"];
     const node = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
-    return processOf(process.execPath, ["--conditions=@wscluster/source", ...node, main, "run", ...flags]);
+    return startListened(process.execPath, ["--conditions=@wscluster/source", ...node, main, "run", ...flags]);
   },
   async create({ api }, namespace, image, pods) {
     const manifest = chatCluster({
@@ -129,24 +127,4 @@ export const ARGO_OPERATOR: OperatorContender = {
 
 export function namespaceNamed(name: string) {
   return { apiVersion: "v1", kind: "Namespace", metadata: { name } };
-}
-
-function processOf(program: string, args: readonly string[]): Process {
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
-  const words: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      words.push(text);
-      if (words.length > 50) words.shift();
-    });
-  }
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  return {
-    pid: child.pid ?? 0,
-    words: () => words.join("").slice(-1_000),
-    async stop() {
-      child.kill("SIGTERM");
-      await ended;
-    },
-  };
 }

@@ -1,9 +1,10 @@
 // One contender with so many clusters: at rest, a pod dies here and there, all change their image.
 import { pause, quantileOf, waitFor } from "@wscluster/e2e";
+import type { ListenedProcess } from "../rivals/listened-process.ts";
 import { cpuMicroseconds, residentKiB } from "../rivals/process-figures.ts";
 import { auditReader, isAct, reactionsMs, type Write } from "./audit.ts";
 import { CONTROLLER_USER, create, forEach, startControlPlane } from "./control-plane.ts";
-import { namespaceNamed, type OperatorContender, type Process, type Settling } from "./contenders.ts";
+import { namespaceNamed, type OperatorContender, type Settling } from "./contenders.ts";
 import { ContractProcesses, type InstructionsMap } from "./contract-processes.ts";
 import { Kubelet, type PodObject } from "./kubelet.ts";
 import { PodEndpoints } from "./pod-endpoints.ts";
@@ -36,7 +37,7 @@ export async function runOperatorBench(
   const endpoints = new PodEndpoints();
   const processes = new ContractProcesses(endpoints, (namespace, name) => adminKeyOf(api, namespace, name));
   const kubelet = new Kubelet({ send: (...given) => api.send(...given), processes, nodes: plane.nodes });
-  let controller: Process | undefined;
+  let controller: ListenedProcess | undefined;
   try {
     await contender.prepare(plane);
     const names = Array.from({ length: work.clusters }, (_, index) => `bench-${String(index).padStart(4, "0")}`);
@@ -169,7 +170,7 @@ type Settle = {
   readonly image: string;
   readonly signal: AbortSignal;
   readonly kubelet: Kubelet;
-  readonly process: Process;
+  readonly process: ListenedProcess;
 };
 
 async function settledAt(contender: OperatorContender, settle: Settle): Promise<void> {

@@ -1,9 +1,9 @@
 // The rival by name: Argo Rollouts, blue-green, as its documentation has it. Its controller is built from its Go module and runs beside
 // the cluster. After the switch it leaves the old pods for `scaleDownDelaySeconds` and then deletes them.
-import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { binaryPath, type ClusterAccess, type Progress, run } from "@wscluster/e2e";
 import { buildProgram } from "../rivals/programs.ts";
+import { type ListenedProcess, startListened } from "../rivals/listened-process.ts";
 import { freePort } from "../rivals/running.ts";
 import type { FleetSetup } from "./fleet.ts";
 import { connectTo, labelsOf, podTemplateFor, type RivalFleet, serviceFor, untilOnly } from "./rival-pod.ts";
@@ -96,7 +96,7 @@ export async function crdFiles(): Promise<string[]> {
   return CRDS.map((name) => join(folder, "manifests", "crds", `${name}-crd.yaml`));
 }
 
-export async function startController(kubeconfig: string, more: readonly string[]) {
+export async function startController(kubeconfig: string, more: readonly string[]): Promise<ListenedProcess> {
   const [metrics, health] = [await freePort(), await freePort()];
   const flags = [
     `--kubeconfig=${kubeconfig}`,
@@ -106,19 +106,5 @@ export async function startController(kubeconfig: string, more: readonly string[
     "--loglevel=warn",
     ...more,
   ];
-  const child = spawn(binaryPath(PART.name, PART.version), flags, { stdio: ["ignore", "ignore", "pipe"] });
-  const words: string[] = [];
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    words.push(text);
-    if (words.length > 20) words.shift();
-  });
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  return {
-    pid: child.pid ?? 0,
-    words: () => words.join("").slice(-300),
-    async stop() {
-      child.kill("SIGTERM");
-      await ended;
-    },
-  };
+  return startListened(binaryPath(PART.name, PART.version), flags);
 }

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { INTENT_KINDS, PARTITIONS } from "@wscluster/protocol";
 import type { Grant, IntentId, ModeRequest, MovePlanRequest } from "@wscluster/protocol";
+import { jsonOf } from "../session/json-shape.ts";
 
 const count = z.int().min(0).max(10_000_000);
 
@@ -49,25 +50,17 @@ export type ParsedGrant = Omit<Grant, "intent"> & { readonly intent: IntentId };
 
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string };
 
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString("utf8"));
-  } catch {
-    return undefined;
-  }
-}
-
 function messageOf(error: z.ZodError): string {
   return error.issues.map((issue) => `${issue.path.join(".") || "body"}: ${issue.message}`).join("; ");
 }
 
 export function parseModeRequest(body: Buffer): Parsed<ModeRequest> {
-  const parsed = modeRequest.safeParse(parseJson(body));
+  const parsed = modeRequest.safeParse(jsonOf(body.toString("utf8")));
   return parsed.success ? { ok: true, value: parsed.data } : { ok: false, message: messageOf(parsed.error) };
 }
 
 export function parseGrant(body: Buffer): Parsed<ParsedGrant> {
-  const parsed = grant.safeParse(parseJson(body));
+  const parsed = grant.safeParse(jsonOf(body.toString("utf8")));
   if (!parsed.success) return { ok: false, message: messageOf(parsed.error) };
   const { intent, ...rest } = parsed.data;
   return isIntent(intent)
@@ -78,6 +71,6 @@ export function parseGrant(body: Buffer): Parsed<ParsedGrant> {
 const planRequest = z.strictObject({ targets, select: z.strictObject(selection).exactOptional() });
 
 export function parsePlanRequest(body: Buffer): Parsed<MovePlanRequest> {
-  const parsed = planRequest.safeParse(parseJson(body));
+  const parsed = planRequest.safeParse(jsonOf(body.toString("utf8")));
   return parsed.success ? { ok: true, value: parsed.data } : { ok: false, message: messageOf(parsed.error) };
 }

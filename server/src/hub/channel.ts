@@ -272,7 +272,7 @@ export class Channel {
       }
       const { subscriber } = subscription;
       if (mayBlock && subscriber.takesBlocks) {
-        block ??= blockOf(frames);
+        block ??= blockOf(chunk);
         mayBlock = block !== undefined;
       }
       if (block && subscriber.takesBlocks) {

@@ -4,10 +4,11 @@
 import { WIRE_DEFAULTS } from "@wscluster/protocol";
 import { streamOfTarget } from "../session/channel-names.ts";
 import type { Target } from "../session/channel-names.ts";
+import { isRecord, jsonOf } from "../session/json-shape.ts";
 import type { IngestErrorCode } from "./errors.ts";
 
-export const TARGET_TYPES = ["user", "inbox", "session", "channel", "tenant", "all"] as const;
-export type TargetType = (typeof TARGET_TYPES)[number];
+const TARGET_TYPES = ["user", "inbox", "session", "channel", "tenant", "all"] as const;
+type TargetType = (typeof TARGET_TYPES)[number];
 
 export type Delivery = {
   readonly target: Target;
@@ -23,15 +24,8 @@ const MAX_ID_BYTES = 128;
 
 export function targetMessageOf(text: string): Parsed {
   const value = jsonOf(text);
-  if (typeof value !== "object" || value === null || Array.isArray(value) || !("data" in value))
-    return { error: "bad-json" };
-  const {
-    target_type: type,
-    target_id: target,
-    tenant_id: tenant,
-    id,
-    data,
-  } = value as Readonly<Record<string, unknown>>;
+  if (!isRecord(value) || !("data" in value)) return { error: "bad-json" };
+  const { target_type: type, target_id: target, tenant_id: tenant, id, data } = value;
   if (!isTargetType(type)) return { error: "bad-target" };
   if (id !== undefined && (!isName(id) || Buffer.byteLength(id) > MAX_ID_BYTES)) return { error: "bad-target" };
   const parsed = deliveryOf({ type, id: target, tenant }, data);
@@ -41,7 +35,7 @@ export function targetMessageOf(text: string): Parsed {
 type NamedTarget = { readonly type: TargetType; readonly id: unknown; readonly tenant: unknown };
 
 /** @param named as it came: what does not fit gives `bad-target`. */
-export function deliveryOf({ type, id, tenant }: NamedTarget, data: unknown): Parsed {
+function deliveryOf({ type, id, tenant }: NamedTarget, data: unknown): Parsed {
   const target = targetOf(type, id, tenant);
   if (target === undefined || streamOfTarget(target) === undefined) return { error: "bad-target" };
   const text = JSON.stringify(data) as string | undefined;
@@ -63,13 +57,4 @@ function isTargetType(value: unknown): value is TargetType {
 
 function isName(value: unknown): value is string {
   return typeof value === "string" && value !== "";
-}
-
-/** `undefined` when it is no JSON. */
-export function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -18,6 +18,8 @@ import type { SessionContext } from "./context.ts";
 import { isChannelName, streamOf } from "./channel-names.ts";
 import { attach, maySubscribe } from "./channels.ts";
 import { isLetIn } from "./open.ts";
+import { isRecord, jsonOf } from "./json-shape.ts";
+import type { Json } from "./json-shape.ts";
 import { memberText } from "./json-span.ts";
 import { batchesOf, plainMessagesOf } from "./plain-text.ts";
 import { newSessionId } from "./secret.ts";
@@ -26,7 +28,6 @@ import { newSessionId } from "./secret.ts";
 const WAITING_HIGH = 128;
 const WAITING_LOW = 32;
 
-type Json = Readonly<Record<string, unknown>>;
 type Window = { readonly minMs: number; readonly maxMs: number };
 
 export class PlainConnection extends Connection implements Subscriber {
@@ -103,17 +104,11 @@ export class PlainConnection extends Connection implements Subscriber {
 
   override onText(text: string): void {
     this.lastActiveMs = this.context.now();
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch {
-      value = undefined;
-    }
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    const frame = jsonOf(text);
+    if (!isRecord(frame)) {
       this.end("protocolError");
       return;
     }
-    const frame = value as Json;
     const verdict = this.judge(1, text.length);
     if (this.#isRefused(verdict, frame)) return;
     this.#waiting += 1;

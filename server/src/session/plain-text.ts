@@ -1,6 +1,7 @@
 // Frames that the hub made for the SDK's protocol, said to a plain client. Pure. Not here: the connection (plain-connection.ts).
 
 import { PLAIN_BATCH } from "@wscluster/protocol";
+import { framesOf } from "../transport/wire-frame.ts";
 
 const DATA = ',"d":';
 /** A piece of output is one buffer for all subscribers of a pod: it is translated once. */
@@ -10,15 +11,8 @@ const translated = new WeakMap<Buffer, readonly string[]>();
 export function plainMessagesOf(output: Buffer): readonly string[] {
   const known = translated.get(output);
   if (known) return known;
-  const messages: string[] = [];
-  for (let at = 0; at < output.length;) {
-    const short = output.readUInt8(at + 1);
-    const head = short < 126 ? 2 : short === 126 ? 4 : 10;
-    const length = short < 126 ? short : short === 126 ? output.readUInt16BE(at + 2) : output.readUInt32BE(at + 6);
-    const text = output.toString("utf8", at + head, at + head + length);
-    if (text.startsWith('{"t":"pub')) messages.push(messageOf(text));
-    at += head + length;
-  }
+  const texts = framesOf(output).map(({ payload }) => payload.toString());
+  const messages = texts.filter((text) => text.startsWith('{"t":"pub')).map(messageOf);
   translated.set(output, messages);
   return messages;
 }

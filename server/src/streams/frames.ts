@@ -2,7 +2,7 @@
 
 import type { Position, ServerFrame } from "@wscluster/protocol";
 import type { Publication } from "../broker/port.ts";
-import { textFrame, textFrameOf } from "../transport/wire-frame.ts";
+import { framesOf, textFrame, textFrameOf } from "../transport/wire-frame.ts";
 
 /** JSON of a `pub` frame; the payload's bytes are spliced in as they were checked at entry. */
 export function publicationHead(channelJson: string, publication: Publication): string {
@@ -13,15 +13,7 @@ export function publicationHead(channelJson: string, publication: Publication): 
 
 /** What the hub hands to a subscriber inside this process, read again. */
 export function framesIn(output: Buffer): readonly ServerFrame[] {
-  const frames: ServerFrame[] = [];
-  for (let at = 0; at < output.length;) {
-    const short = output.readUInt8(at + 1);
-    const head = short < 126 ? 2 : short === 126 ? 4 : 10;
-    const length = short < 126 ? short : short === 126 ? output.readUInt16BE(at + 2) : output.readUInt32BE(at + 6);
-    frames.push(JSON.parse(output.toString("utf8", at + head, at + head + length)) as ServerFrame);
-    at += head + length;
-  }
-  return frames;
+  return framesOf(output).map(({ payload }) => JSON.parse(payload.toString()) as ServerFrame);
 }
 
 export function publicationFrame(channelJson: string, publication: Publication): Buffer {

@@ -19,6 +19,7 @@ import { Registry } from "../session/registry.ts";
 import { Carrier, ClientSocket, DEFAULT_MARKS } from "../transport/client-socket.ts";
 import { HeartbeatWheel } from "../transport/heartbeat.ts";
 import { OutputTick } from "../transport/tick.ts";
+import { framesOf } from "../transport/wire-frame.ts";
 
 const TICKET_KEYS = ["simulated-ticket-key"];
 const STEP_MS = 20;
@@ -257,14 +258,7 @@ class SimulatedTcp {
 
   write(chunk: Buffer): boolean {
     this.bytesWritten += chunk.length;
-    for (let at = 0; at < chunk.length;) {
-      const short = chunk.readUInt8(at + 1);
-      const head = short < 126 ? 2 : short === 126 ? 4 : 10;
-      const length = short < 126 ? short : short === 126 ? chunk.readUInt16BE(at + 2) : chunk.readUInt32BE(at + 6);
-      const payload = chunk.subarray(at + head, at + head + length);
-      if ((chunk.readUInt8(at) & 0x0f) === 1) this.#onText(payload.toString());
-      at += head + length;
-    }
+    for (const { isText, payload } of framesOf(chunk)) if (isText) this.#onText(payload.toString());
     return true;
   }
 }

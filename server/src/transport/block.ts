@@ -7,7 +7,7 @@
 
 import { deflateRawSync } from "node:zlib";
 import { BLOCK_SEPARATOR } from "@wscluster/protocol";
-import { binaryFrame, payloadOf } from "./wire-frame.ts";
+import { binaryFrame, framesOf } from "./wire-frame.ts";
 
 /** Less is not worth the CPU of the one who unpacks it. Bytes. */
 const MIN_BYTES = 1_024;
@@ -16,16 +16,10 @@ const MAX_SHARE = 0.8;
 
 const SEPARATOR = Buffer.from(BLOCK_SEPARATOR);
 
-/** The frames as one block, or undefined where that would save too little. */
-export function blockOf(frames: readonly Buffer[]): Buffer | undefined {
-  let bytes = 0;
-  for (const frame of frames) bytes += frame.length;
-  if (bytes <= MIN_BYTES) return undefined;
-  const parts: Buffer[] = [];
-  for (const frame of frames) {
-    if (parts.length > 0) parts.push(SEPARATOR);
-    parts.push(payloadOf(frame));
-  }
-  const block = binaryFrame(deflateRawSync(Buffer.concat(parts)));
-  return block.length <= bytes * MAX_SHARE ? block : undefined;
+/** The frames in a piece of output as one block, or undefined where that would save too little. */
+export function blockOf(output: Buffer): Buffer | undefined {
+  if (output.length <= MIN_BYTES) return undefined;
+  const parts = framesOf(output).flatMap(({ payload }) => [SEPARATOR, payload]);
+  const block = binaryFrame(deflateRawSync(Buffer.concat(parts.slice(1))));
+  return block.length <= output.length * MAX_SHARE ? block : undefined;
 }

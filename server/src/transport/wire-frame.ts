@@ -34,10 +34,20 @@ function frameOf(first: number, payload: string | Buffer): Buffer {
   return frame;
 }
 
-/** The payload of one complete frame that was made here. Shares its memory. */
-export function payloadOf(frame: Buffer): Buffer {
-  const length = frame[1] ?? 0;
-  return frame.subarray(length < 126 ? 2 : length === 126 ? 4 : 10);
+export type Frame = { readonly isText: boolean; /** Shares the memory of the output. */ readonly payload: Buffer };
+
+/** The frames in a piece of output that was made here, read again. Complete and unmasked, as they are made; below 4 GiB. */
+export function framesOf(output: Buffer): readonly Frame[] {
+  const frames: Frame[] = [];
+  for (let at = 0; at < output.length;) {
+    const short = output.readUInt8(at + 1);
+    const head = short < 126 ? 2 : short === 126 ? 4 : 10;
+    const length = short < 126 ? short : short === 126 ? output.readUInt16BE(at + 2) : output.readUInt32BE(at + 6);
+    const end = at + head + length;
+    frames.push({ isText: output[at] === FIN_TEXT, payload: output.subarray(at + head, end) });
+    at = end;
+  }
+  return frames;
 }
 
 /** A text frame from parts that are concatenated as they are. */
